@@ -1,0 +1,5 @@
+//! miyu 密语: a serverless, LAN-first, peer-to-peer encrypted messenger and camera share on SM2, SM3 and SM4.
+//!
+
+pub mod crypto;
+pub mod identity;

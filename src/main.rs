@@ -1,0 +1,3 @@
+//! The `miyu` program.
+
+fn main() {}
