@@ -3,3 +3,5 @@
 
 pub mod crypto;
 pub mod identity;
+pub mod media;
+pub mod stego;

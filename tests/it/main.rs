@@ -4,3 +4,5 @@
 mod cli;
 mod crypto;
 mod identity;
+mod media;
+mod stego;

@@ -1,0 +1,147 @@
+//! Scaling by area averages (down) and linear interpolation (up), in fixed point.
+
+use crate::media::jpeg::Rgb;
+
+/// Bits of the fixed-point weights; the weights of one output pixel add up to `1 << WEIGHT_BITS`.
+const WEIGHT_BITS: u32 = 12;
+
+/// The input pixels that one output pixel is made of.
+struct Span {
+    first: usize,
+    weights: Vec<u32>,
+}
+
+/// Scales to `width` x `height` (at least 1 each), each side on its own: the aspect is the
+/// caller's affair. Every input pixel counts when scaling down, so thin lines do not vanish.
+pub fn scale(rgb: &Rgb, width: u32, height: u32) -> Rgb {
+    let mut out = Rgb::filled(width, height, [0, 0, 0]);
+    if rgb.check().is_err() {
+        return out;
+    }
+    if (out.width, out.height) == (rgb.width, rgb.height) {
+        return rgb.clone();
+    }
+    if out.width * 2 == rgb.width && out.height * 2 == rgb.height {
+        halve(rgb, &mut out);
+        return out;
+    }
+    let columns = spans(rgb.width as usize, out.width as usize);
+    let rows = spans(rgb.height as usize, out.height as usize);
+    let stride = rgb.width as usize * 3;
+    let mut sums = vec![0u32; stride];
+    for (row, line) in rows
+        .iter()
+        .zip(out.data.chunks_exact_mut(out.width as usize * 3))
+    {
+        sums.fill(0);
+        let inputs = rgb.data[row.first * stride..].chunks_exact(stride);
+        for (&weight, input) in row.weights.iter().zip(inputs) {
+            for (sum, &sample) in sums.iter_mut().zip(input) {
+                *sum += weight * u32::from(sample);
+            }
+        }
+        across(&columns, &sums, line);
+    }
+    out
+}
+
+/// Makes one output row of the weighted column sums.
+fn across(columns: &[Span], sums: &[u32], line: &mut [u8]) {
+    // A sum is at most 255 << WEIGHT_BITS; 4 bits are dropped so that the product fits 32 bits.
+    const DROP: u32 = 4;
+    const SHIFT: u32 = 2 * WEIGHT_BITS - DROP;
+    const HALF: u32 = 1 << (SHIFT - 1);
+    for (column, pixel) in columns.iter().zip(line.chunks_exact_mut(3)) {
+        let mut total = [HALF; 3];
+        let inputs = sums[column.first * 3..].chunks_exact(3);
+        for (&weight, input) in column.weights.iter().zip(inputs) {
+            for (sum, &sample) in total.iter_mut().zip(input) {
+                *sum += weight * (sample >> DROP);
+            }
+        }
+        for (sample, sum) in pixel.iter_mut().zip(total) {
+            *sample = (sum >> SHIFT).min(255) as u8;
+        }
+    }
+}
+
+/// Half the size: the mean of each 2 x 2 block, rounded. Rows are added first, which the compiler
+/// turns into vector code whatever the pixels are.
+fn halve(rgb: &Rgb, out: &mut Rgb) {
+    let stride = rgb.width as usize * 3;
+    let mut sums = vec![0u16; stride];
+    let lines = out.data.chunks_exact_mut(out.width as usize * 3);
+    for (pair, line) in rgb.data.chunks_exact(stride * 2).zip(lines) {
+        let (upper, lower) = pair.split_at(stride);
+        for ((sum, &up), &low) in sums.iter_mut().zip(upper).zip(lower) {
+            *sum = u16::from(up) + u16::from(low) + 1;
+        }
+        for (block, pixel) in sums.chunks_exact(6).zip(line.chunks_exact_mut(3)) {
+            let mean = |channel: usize| ((block[channel] + block[channel + 3]) / 4) as u8;
+            pixel.copy_from_slice(&[mean(0), mean(1), mean(2)]);
+        }
+    }
+}
+
+/// Which inputs each of `outputs` takes from a side of `inputs`, and how much of each.
+fn spans(inputs: usize, outputs: usize) -> Vec<Span> {
+    let ratio = inputs as f64 / outputs as f64;
+    (0..outputs)
+        .map(|output| {
+            if ratio > 1.0 {
+                let from = output as f64 * ratio;
+                covered(from, from + ratio, inputs)
+            } else {
+                between((output as f64 + 0.5) * ratio - 0.5, inputs)
+            }
+        })
+        .collect()
+}
+
+/// The inputs within `from..to`, the outer ones by the part that lies inside.
+fn covered(from: f64, to: f64, inputs: usize) -> Span {
+    let first = (from as usize).min(inputs - 1);
+    let end = (to.ceil() as usize).clamp(first + 1, inputs);
+    let parts: Vec<f64> = (first..end)
+        .map(|input| (to.min((input + 1) as f64) - from.max(input as f64)).max(0.0))
+        .collect();
+    Span {
+        first,
+        weights: fixed(&parts),
+    }
+}
+
+/// The two inputs around the position `at`.
+fn between(at: f64, inputs: usize) -> Span {
+    let at = at.clamp(0.0, (inputs - 1) as f64);
+    let first = at as usize;
+    let part = at - first as f64;
+    if first + 1 >= inputs {
+        return Span {
+            first,
+            weights: fixed(&[1.0]),
+        };
+    }
+    Span {
+        first,
+        weights: fixed(&[1.0 - part, part]),
+    }
+}
+
+/// Fixed-point weights in proportion to `parts` that add up exactly.
+fn fixed(parts: &[f64]) -> Vec<u32> {
+    let total: f64 = parts.iter().sum();
+    let one = f64::from(1u32 << WEIGHT_BITS);
+    let mut done = 0u32;
+    let mut so_far = 0.0;
+    parts
+        .iter()
+        .map(|part| {
+            so_far += part;
+            let upto = (so_far / total * one).round() as u32;
+            let weight = upto - done;
+            done = upto;
+            weight
+        })
+        .collect()
+}
