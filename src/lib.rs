@@ -1,7 +1,9 @@
 //! miyu 密语: a serverless, LAN-first, peer-to-peer encrypted messenger and camera share on SM2, SM3 and SM4.
 //!
 
+pub mod config;
 pub mod crypto;
 pub mod identity;
 pub mod media;
 pub mod stego;
+pub mod store;

@@ -1,0 +1,376 @@
+//! The outbox: messages wait here until the peer's receipt, whichever process sends them.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Transaction, params};
+
+use super::body::{BodyReader, BodyWriter};
+use super::row::{self, NewRow, Private};
+use super::usage::Reservation;
+use super::{
+    Body, CLAIM_MESSAGES_MAX, Direction, Kind, Lease, Message, MessageId, NewOutgoing, State,
+    Store, StoreError, TEXT_BYTES_MAX, check_length, check_texts, files,
+};
+use crate::crypto::sm3;
+use crate::identity::PeerId;
+
+// Queries over what waits name the partial index: SQLite would rather walk all that was ever sent.
+
+/// Bytes copied at once.
+const COPY_BYTES: usize = 256 * 1024;
+
+/// A body that is on the disk under a name that does not count yet.
+struct Staged {
+    path: PathBuf,
+    bytes: u64,
+    sm3: [u8; 32],
+    room: Reservation,
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // after the rename there is nothing of this name
+        let _ = files::remove(&self.path);
+    }
+}
+
+impl Store {
+    /// Stores a message to be sent and numbers it. With a lease it is claimed at once for the caller, who
+    /// is about to send it.
+    ///
+    /// The body is on the disk, a file copied and hashed as it was copied, before the row says so.
+    ///
+    /// # Errors
+    /// A text or file over a limit, no room, an id that was used before, a file that cannot be read.
+    pub fn enqueue(
+        &self,
+        new: NewOutgoing,
+        now_ms: i64,
+        lease: Option<Lease>,
+    ) -> Result<Message, StoreError> {
+        check_texts(&[
+            ("text", &new.text),
+            ("hidden text", &new.hidden),
+            ("name", &new.name),
+            ("media type", &new.mime),
+        ])?;
+        self.refuse_used(&new.peer, &new.id)?;
+        let (text, staged, bytes, digest) = match (new.kind, new.body) {
+            (Kind::Text, Body::Text(text)) => {
+                check_length("text", text.len(), TEXT_BYTES_MAX)?;
+                self.room_for(text.len() as u64)?;
+                let (bytes, digest) = (text.len() as u64, sm3::digest(text.as_bytes()));
+                (Some(text), None, bytes, digest)
+            }
+            (Kind::Text, _) => return Err(StoreError::NotText),
+            (_, body) => {
+                let staged = self.stage(&new.peer, &new.id, body)?;
+                let (bytes, digest) = (staged.bytes, staged.sm3);
+                (new.text, Some(staged), bytes, digest)
+            }
+        };
+        let mut new_row = NewRow {
+            peer: new.peer,
+            direction: Direction::Out,
+            id: new.id,
+            seq: 0,
+            kind: new.kind,
+            state: if lease.is_some() {
+                State::Sending
+            } else {
+                State::Queued
+            },
+            sent_at_ms: now_ms,
+            stored_at_ms: now_ms,
+            bytes,
+            attached: staged.is_some(),
+            lease,
+            private: Private {
+                sm3: digest,
+                text,
+                hidden: new.hidden,
+                name: new.name,
+                mime: new.mime,
+                reason: None,
+            },
+        };
+        let result = self.write(|tx| self.enqueue_row(tx, &mut new_row, staged.as_ref()));
+        if let (Err(_), Some(staged)) = (&result, &staged) {
+            self.take_back(&new.peer, Direction::Out, &new.id, &staged.path);
+        }
+        result
+    }
+
+    /// Places the body, numbers the message and inserts its row.
+    fn enqueue_row(
+        &self,
+        tx: &Transaction<'_>,
+        new: &mut NewRow,
+        staged: Option<&Staged>,
+    ) -> Result<Message, StoreError> {
+        let folders = &self.inner.folders;
+        // again, now that nobody else writes: the rename must not hit another message's body
+        if row::find(tx, folders, &new.peer, Direction::Out, &new.id)?.is_some() {
+            return Err(StoreError::DuplicateId { id: new.id });
+        }
+        if let Some(staged) = staged {
+            let place = folders.attachment(&new.peer, Direction::Out, &new.id);
+            folders.place(&staged.path, &place)?;
+        }
+        let seq: i64 = tx
+            .prepare_cached(
+                "INSERT INTO counters (peer, last_seq) VALUES (?1, 1) \
+                 ON CONFLICT (peer) DO UPDATE SET last_seq = last_seq + 1 RETURNING last_seq",
+            )?
+            .query_row([new.peer.as_bytes()], |row| row.get(0))?;
+        new.seq = seq.unsigned_abs();
+        row::insert(tx, folders, new)
+    }
+
+    fn refuse_used(&self, peer: &PeerId, id: &MessageId) -> Result<(), StoreError> {
+        self.read(|connection| {
+            let stored = row::find(connection, &self.inner.folders, peer, Direction::Out, id)?;
+            let deleted = row::tombstone(connection, peer, Direction::Out, id)?;
+            match stored.is_some() || deleted.is_some() {
+                true => Err(StoreError::DuplicateId { id: *id }),
+                false => Ok(()),
+            }
+        })
+    }
+
+    fn stage(&self, peer: &PeerId, id: &MessageId, body: Body) -> Result<Staged, StoreError> {
+        match body {
+            Body::Text(text) => self.stage_bytes(peer, id, text.as_bytes()),
+            Body::Bytes(bytes) => self.stage_bytes(peer, id, &bytes),
+            Body::File(path) => self.stage_file(peer, id, &path),
+        }
+    }
+
+    fn stage_bytes(
+        &self,
+        peer: &PeerId,
+        id: &MessageId,
+        body: &[u8],
+    ) -> Result<Staged, StoreError> {
+        let bytes = body.len() as u64;
+        let mut source = body;
+        self.stage_from(peer, id, &mut source, bytes, Path::new("memory"))
+    }
+
+    fn stage_file(&self, peer: &PeerId, id: &MessageId, path: &Path) -> Result<Staged, StoreError> {
+        let fault = |error| self.inner.folders.fault("read", path, error);
+        // asked before opening: opening a pipe would wait for its other end
+        if !std::fs::metadata(path).map_err(fault)?.is_file() {
+            return Err(StoreError::NotAFile {
+                path: path.to_path_buf(),
+            });
+        }
+        let mut file = File::open(path).map_err(fault)?;
+        let bytes = file.metadata().map_err(fault)?.len();
+        self.stage_from(peer, id, &mut file, bytes, path)
+    }
+
+    /// Copies at most `bytes` bytes (a file that grows meanwhile is sent as it was), hashing what is written.
+    fn stage_from(
+        &self,
+        peer: &PeerId,
+        id: &MessageId,
+        source: &mut dyn Read,
+        bytes: u64,
+        name: &Path,
+    ) -> Result<Staged, StoreError> {
+        let room = self.reserve(bytes, 0)?;
+        let path = self.staging_path(peer, id)?;
+        let mut staged = Staged {
+            path: path.clone(),
+            bytes: 0,
+            sm3: [0; 32],
+            room,
+        };
+        let mut writer = BodyWriter::create(&self.inner.folders, &path)?;
+        let mut source = source.take(bytes);
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    writer.append(&buffer[..count])?;
+                    staged.room.wrote(count as u64);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.inner.folders.fault("read", name, error)),
+            }
+        }
+        (_, staged.bytes, staged.sm3) = writer.finish()?;
+        Ok(staged)
+    }
+
+    /// Claims up to `limit` messages to `peer` that are queued, or whose lease has run out, in the order of
+    /// `seq`. No other caller, in this or another process, gets them before the lease is over.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn claim(
+        &self,
+        peer: &PeerId,
+        lease: Lease,
+        now_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let limit = i64::try_from(limit.min(CLAIM_MESSAGES_MAX)).unwrap_or(0);
+        let sql = format!(
+            "UPDATE messages SET state = 1, state_at_ms = ?2, lease_owner = ?3, lease_until_ms = ?4 \
+             WHERE row IN (SELECT row FROM messages INDEXED BY messages_outbox \
+             WHERE peer = ?1 AND direction = 1 AND state IN (0, 1) \
+             AND (state = 0 OR lease_until_ms IS NULL OR lease_until_ms <= ?2) ORDER BY seq LIMIT ?5) \
+             RETURNING {}",
+            row::COLUMNS
+        );
+        // asked for often and mostly in vain: no write lock for nothing
+        if self.outgoing_pending(peer)? == 0 {
+            return Ok(Vec::new());
+        }
+        let mut claimed = self.write(|tx| {
+            let mut statement = tx.prepare_cached(&sql)?;
+            let rows = statement.query_map(
+                params![peer.as_bytes(), now_ms, lease.owner, lease.until_ms, limit],
+                |row| row::message(row, &self.inner.folders),
+            )?;
+            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+        })?;
+        // RETURNING promises no order
+        claimed.sort_by_key(|message| message.seq);
+        Ok(claimed)
+    }
+
+    /// Prolongs the caller's claim. `false`: it is lost, and the message is another's or done.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn renew(&self, id: &MessageId, peer: &PeerId, lease: Lease) -> Result<bool, StoreError> {
+        self.change(
+            "UPDATE messages SET lease_until_ms = ?4 WHERE peer = ?1 AND direction = 1 AND id = ?2 \
+             AND state = 1 AND lease_owner = ?3",
+            params![peer.as_bytes(), id.0, lease.owner, lease.until_ms],
+        )
+    }
+
+    /// Gives a claimed message back to the outbox. `false`: it was not `owner`'s.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn release(
+        &self,
+        id: &MessageId,
+        peer: &PeerId,
+        owner: &[u8; 16],
+    ) -> Result<bool, StoreError> {
+        self.change(
+            "UPDATE messages SET state = 0, lease_owner = NULL, lease_until_ms = NULL \
+             WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state = 1 AND lease_owner = ?3",
+            params![peer.as_bytes(), id.0, owner],
+        )
+    }
+
+    /// Gives all messages claimed by `owner` back, as before the end of a process; gives their number.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn release_owned(&self, owner: &[u8; 16]) -> Result<u64, StoreError> {
+        self.write(|tx| {
+            let count = tx
+                .prepare_cached(
+                    "UPDATE messages INDEXED BY messages_outbox \
+                     SET state = 0, lease_owner = NULL, lease_until_ms = NULL \
+                     WHERE direction = 1 AND state IN (0, 1) AND state = 1 AND lease_owner = ?1",
+                )?
+                .execute([owner])?;
+            Ok(count as u64)
+        })
+    }
+
+    /// Notes the peer's receipt, whoever holds the claim. `false`: it was noted before, or is unknown.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn delivered(
+        &self,
+        peer: &PeerId,
+        id: &MessageId,
+        now_ms: i64,
+    ) -> Result<bool, StoreError> {
+        self.change(
+            "UPDATE messages SET state = 2, state_at_ms = ?3, reason = NULL, lease_owner = NULL, \
+             lease_until_ms = NULL WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state <> 2",
+            params![peer.as_bytes(), id.0, now_ms],
+        )
+    }
+
+    /// Notes that the message will never be delivered, and why. `false`: it has been, or is unknown.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn failed(&self, peer: &PeerId, id: &MessageId, reason: &str) -> Result<bool, StoreError> {
+        check_length("reason", reason.len(), TEXT_BYTES_MAX)?;
+        self.change(
+            "UPDATE messages SET state = 3, reason = ?3, lease_owner = NULL, lease_until_ms = NULL \
+             WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state IN (0, 1)",
+            params![peer.as_bytes(), id.0, reason],
+        )
+    }
+
+    /// Messages to `peer` that are neither delivered nor failed.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn outgoing_pending(&self, peer: &PeerId) -> Result<u64, StoreError> {
+        self.read(|connection| {
+            let count: i64 = connection
+                .prepare_cached(
+                    "SELECT count(*) FROM messages INDEXED BY messages_outbox \
+             WHERE peer = ?1 AND direction = 1 AND state IN (0, 1)",
+                )?
+                .query_row([peer.as_bytes()], |row| row.get(0))?;
+            Ok(count.unsigned_abs())
+        })
+    }
+
+    /// The peers that have messages waiting, in the order of their ids.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn peers_with_outbox(&self) -> Result<Vec<PeerId>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT DISTINCT peer FROM messages INDEXED BY messages_outbox \
+                 WHERE direction = 1 AND state IN (0, 1) ORDER BY peer",
+            )?;
+            let peers = statement.query_map([], |row| Ok(PeerId(row.get(0)?)))?;
+            Ok(peers.collect::<Result<Vec<_>, _>>()?)
+        })
+    }
+
+    /// The body of a stored message.
+    ///
+    /// # Errors
+    /// An attachment that is missing, unreadable, or not as long as it was.
+    pub fn body(&self, message: &Message) -> Result<BodyReader, StoreError> {
+        match &message.path {
+            // the path is made anew: a message that was altered on its way cannot name another file
+            Some(_) => {
+                let (peer, direction, id) = (&message.peer, message.direction, &message.id);
+                let path = self.inner.folders.attachment(peer, direction, id);
+                BodyReader::disk(&self.inner.folders, &path, message.bytes)
+            }
+            None => Ok(BodyReader::memory(
+                message.text.clone().unwrap_or_default().into_bytes(),
+            )),
+        }
+    }
+
+    fn change(&self, sql: &str, params: impl rusqlite::Params) -> Result<bool, StoreError> {
+        self.write(|tx| Ok(tx.prepare_cached(sql)?.execute(params)? > 0))
+    }
+}

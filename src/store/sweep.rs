@@ -1,0 +1,125 @@
+//! Sweeping out what a crash left behind: bodies that never got a row, partial bodies that nobody resumed.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::files::{self, Folders, unhex};
+use super::receive::{OFFER, PART};
+use super::{Direction, MessageId, Store, StoreError, row};
+use crate::identity::PeerId;
+
+/// What is younger may still be wanted: by a peer that comes back, or by another process.
+const SWEEP_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The folders are looked through this often at most.
+const SWEEP_EVERY_MS: i64 = 24 * 3600 * 1000;
+const SWEPT_KEY: &str = "swept_at_ms";
+
+impl Store {
+    pub(super) fn sweep_if_due(&self, now: SystemTime) -> Result<(), StoreError> {
+        let now_ms = now
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let last = self
+            .get_meta(SWEPT_KEY)?
+            .and_then(|value| value.try_into().ok())
+            .map(i64::from_be_bytes);
+        // a time in the future says that the clock was wrong: sweep, and set it right
+        let is_due =
+            last.is_none_or(|last| !(0..SWEEP_EVERY_MS).contains(&now_ms.saturating_sub(last)));
+        if is_due {
+            self.sweep(now)?;
+            self.set_meta(SWEPT_KEY, &now_ms.to_be_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Removes attachments that no row names and bodies that never got so far, where they are older than a
+    /// week before `now` and nobody is writing them. Gives their number. Opening does this once a day.
+    ///
+    /// # Errors
+    /// A fault of the database; a file that cannot be removed is left for the next time.
+    pub fn sweep(&self, now: SystemTime) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        for (_, path) in files_below(&self.inner.folders.incoming()) {
+            let is_offer = path.extension().is_some_and(|end| end == OFFER);
+            // an offer is as old as the first byte of its body, which may be growing still
+            if !is_old(&path, now) || (is_offer && path.with_extension(PART).exists()) {
+                continue;
+            }
+            let bytes = fs::metadata(&path).map_or(0, |about| about.len());
+            let is_free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+            if is_free && files::remove(&path).is_ok() {
+                removed += 1;
+                if path.extension().is_some_and(|end| end == PART) {
+                    self.inner.usage.release_held(bytes);
+                    let _ = files::remove(&path.with_extension(OFFER));
+                }
+            }
+        }
+        for (folder, path) in files_below(&self.inner.folders.attachments()) {
+            let Some((peer, direction, id)) = parse_names(&folder, &path) else {
+                continue;
+            };
+            if is_old(&path, now) && self.remove_orphan(&peer, direction, &id, &path, now)? {
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn remove_orphan(
+        &self,
+        peer: &PeerId,
+        direction: Direction,
+        id: &MessageId,
+        path: &Path,
+        now: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let has_row = |connection: &rusqlite::Connection| {
+            row::find(connection, &self.inner.folders, peer, direction, id)
+                .map(|found| found.is_some())
+        };
+        if self.read(has_row)? {
+            return Ok(false);
+        }
+        // looked at again where nobody else writes: the body may have come anew, and be about to get its row
+        self.write(|tx| {
+            let orphan = !has_row(tx)? && is_old(path, now);
+            Ok(orphan && files::remove(path).is_ok())
+        })
+    }
+}
+
+/// The bytes of all partial bodies.
+pub(super) fn held_bytes(folders: &Folders) -> u64 {
+    files_below(&folders.incoming())
+        .filter(|(_, path)| path.extension().is_some_and(|end| end == PART))
+        .filter_map(|(_, path)| fs::metadata(path).ok())
+        .fold(0, |sum: u64, about| sum.saturating_add(about.len()))
+}
+
+/// The files of each peer's folder below `top`, with the folder's name.
+fn files_below(top: &Path) -> impl Iterator<Item = (String, PathBuf)> {
+    let folders = fs::read_dir(top).into_iter().flatten().flatten();
+    folders.flat_map(|folder| {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        let entries = fs::read_dir(folder.path()).into_iter().flatten().flatten();
+        entries.map(move |entry| (name.clone(), entry.path()))
+    })
+}
+
+fn parse_names(folder: &str, path: &Path) -> Option<(PeerId, Direction, MessageId)> {
+    let direction = match path.extension()?.to_str()? {
+        "in" => Direction::In,
+        "out" => Direction::Out,
+        _ => return None,
+    };
+    let id = path.file_stem()?.to_str()?.parse().ok()?;
+    Some((PeerId(unhex(folder)?), direction, id))
+}
+
+fn is_old(path: &Path, now: SystemTime) -> bool {
+    let written = fs::metadata(path).and_then(|about| about.modified());
+    written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age > SWEEP_AGE))
+}
