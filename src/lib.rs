@@ -5,5 +5,8 @@ pub mod config;
 pub mod crypto;
 pub mod identity;
 pub mod media;
+pub mod quic;
 pub mod stego;
 pub mod store;
+pub mod tls;
+pub mod wire;

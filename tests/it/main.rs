@@ -8,3 +8,5 @@ mod identity;
 mod media;
 mod stego;
 mod store;
+mod tls;
+mod wire;
