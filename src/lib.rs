@@ -1,10 +1,24 @@
 //! miyu 密语: a serverless, LAN-first, peer-to-peer encrypted messenger and camera share on SM2, SM3 and SM4.
 //!
+//! The map; `docs/architecture.md` has the invariants.
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`config`] | `peers.toml` to a `Config` that cannot be invalid |
+//! | [`identity`] | SM2 key files, PeerId, fingerprint, safety number |
+//! | [`crypto`] | SM2, SM3, SM4, GCM, key derivation; pure |
+//! | [`tls`] | RFC 8998 as a rustls provider, raw public keys |
+//! | [`quic`] | QUIC on it, and the gate that keeps silence to strangers |
+//! | [`wire`] | frames and bytes; pure |
+//! | [`node`] | the engine: links, delivery, camera |
+//! | [`store`] | history, outbox, attachments |
+//! | [`stego`] | a picture and hidden bytes; pure |
 
 pub mod config;
 pub mod crypto;
 pub mod identity;
 pub mod media;
+pub mod node;
 pub mod quic;
 pub mod stego;
 pub mod store;

@@ -4,9 +4,17 @@
 mod cli;
 mod config;
 mod crypto;
+mod delivery;
+mod hidden;
+mod hostile;
 mod identity;
+mod links;
 mod media;
+mod pacing;
 mod stego;
 mod store;
+mod strangers;
+mod support;
 mod tls;
+mod watching;
 mod wire;

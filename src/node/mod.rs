@@ -1,0 +1,181 @@
+//! The engine: links to peers, delivery, camera fan-out. One value with a bounded [`Command`] channel in and
+//! [`Event`]s out.
+//!
+//! - [`table`]: whom we know and what they may do; - [`link`]: one connection that both sides settled on;
+//! - [`dial`], [`answer`]: how links come to be; - [`settle`]: which of two links stays (pure);
+//! - [`control`], [`clock`]: pings, presence, the offset between the clocks;
+//! - [`outgoing`], [`incoming`]: messages; - [`hidden`]: text sealed for a picture;
+//! - [`camera`], [`viewer`], [`pacing`], [`watch`]: live frames; - [`history`]: what is stored.
+
+mod answer;
+pub mod camera;
+pub mod clock;
+mod control;
+pub mod dial;
+pub mod hidden;
+pub mod history;
+mod incoming;
+mod io;
+mod link;
+mod outgoing;
+pub mod pacing;
+mod run;
+pub mod settle;
+mod shared;
+mod table;
+mod types;
+mod viewer;
+pub mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use crate::wire::{Reason, SizeClass, limits};
+pub use camera::CameraPlan;
+pub use dial::DialError;
+pub use history::{Direction, Message, MessageId, State};
+pub use shared::NodeError;
+pub use types::{
+    Arrived, Command, Draft, DraftKind, Event, LinkInfo, PongInfo, Role, SendError, Settings,
+    Status,
+};
+pub use watch::{WatchCounts, WatchError, WatchFrame, WatchHandle, WatchNews, WatchOptions};
+
+use crate::identity::Identity;
+use shared::Shared;
+
+/// Commands that may wait; a sender waits for room.
+pub const COMMANDS_MAX: usize = 64;
+/// Events that may wait. Whoever does not read them slows the node's news, never its links.
+pub const EVENTS_MAX: usize = 1_024;
+
+/// The last tasks of a node that was shut down end within this time.
+const FREED: Duration = Duration::from_secs(3);
+
+/// A running node. Dropping it stops the node without farewells; [`Node::shutdown`] says goodbye.
+pub struct Node {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+}
+
+impl Node {
+    /// Opens the store, binds the port and starts. Needs a tokio runtime.
+    pub async fn start(
+        identity: Identity,
+        settings: Settings,
+    ) -> Result<(Self, mpsc::Receiver<Event>), NodeError> {
+        let (events_in, events) = mpsc::channel(EVENTS_MAX);
+        let (commands, commands_out) = mpsc::channel(COMMANDS_MAX);
+        let shared = Shared::start(identity, settings, events_in).await?;
+        run::start(shared.clone(), commands_out);
+        Ok((Self { commands, shared }, events))
+    }
+
+    /// Where commands go in; for an owner that keeps the channel apart from the node.
+    pub fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// The bound UDP address.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.shared.address
+    }
+
+    /// Puts a message into the outbox and starts its delivery. The result is its id; news of it come as events.
+    pub async fn send(&self, peer: &str, draft: Draft) -> Result<MessageId, SendError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Send {
+            peer: peer.to_owned(),
+            draft,
+            reply,
+        })
+        .await;
+        answer.await.unwrap_or(Err(SendError::Stopped))
+    }
+
+    /// Waits for a link to the peer, dialling now, or says why there is none.
+    pub async fn connect(&self, peer: &str) -> Result<LinkInfo, DialError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Connect {
+            peer: peer.to_owned(),
+            reply,
+        })
+        .await;
+        answer.await.unwrap_or(Err(DialError::Stopped))
+    }
+
+    /// One round trip over the link to the peer.
+    pub async fn ping(&self, peer: &str) -> Result<PongInfo, DialError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Ping {
+            peer: peer.to_owned(),
+            reply,
+        })
+        .await;
+        answer.await.unwrap_or(Err(DialError::Stopped))
+    }
+
+    /// Views the peer's camera until the handle is dropped.
+    pub async fn watch(
+        &self,
+        peer: &str,
+        options: WatchOptions,
+    ) -> Result<WatchHandle, WatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Watch {
+            peer: peer.to_owned(),
+            options,
+            reply,
+        })
+        .await;
+        answer.await.unwrap_or(Err(WatchError::Stopped))
+    }
+
+    /// Publishes a camera; a second one takes the place of the first.
+    pub async fn publish(&self, plan: CameraPlan) {
+        self.command(Command::Publish { plan }).await;
+    }
+
+    /// Tells a peer that we are writing, or no longer.
+    pub async fn typing(&self, peer: &str, active: bool) {
+        self.command(Command::Typing {
+            peer: peer.to_owned(),
+            active,
+        })
+        .await;
+    }
+
+    /// Counters and links, now.
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    /// What is stored, as `miyu history` reads it.
+    pub fn history(&self) -> history::History {
+        history::History::of(self.shared.store.clone())
+    }
+
+    /// Says goodbye to every peer and stops. Deliveries under way go back to the outbox.
+    /// The port and the folder are free afterwards.
+    pub async fn shutdown(self) {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Shutdown { reply }).await;
+        let _ = answer.await;
+        let port = self.shared.endpoint.port();
+        drop(self);
+        port.freed(FREED).await;
+    }
+
+    /// A node that has stopped drops the command, and with it the reply: the caller sees that.
+    async fn command(&self, command: Command) {
+        let _ = self.commands.send(command).await;
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}

@@ -1,0 +1,335 @@
+//! One viewer of our camera, on the camera's side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use quinn::{RecvStream, SendStream, VarInt};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info};
+
+use super::camera::{Encoded, Feed, Viewer};
+use super::io::{self, StreamError, now_or_never};
+use super::link::Link;
+use super::pacing::{DEADLINE_MS, Decision, IN_FLIGHT_MAX, Pacer};
+use super::shared::{Shared, steady_ms};
+use crate::wire::{
+    FrameHeader, Reason, Refusal, Report, StreamInfo, WatchEnd, WatchReply, WatchRequest,
+};
+
+/// Frames and watch streams give way to control and go before bodies.
+const PRIORITY: i32 = 2;
+/// A camera that gives no picture for this long has none.
+const STILL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The stream error code of a frame that has missed its time.
+const MISSED: VarInt = VarInt::from_u32(2);
+/// A viewer counts as late when it had to do without this part of the frames between two reports, in percent.
+const LATE_PERCENT: u64 = 20;
+
+/// Answers a request to watch.
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    link: &Arc<Link>,
+    request: WatchRequest,
+    mut send: SendStream,
+    recv: RecvStream,
+) -> Result<(), StreamError> {
+    let _ = send.set_priority(PRIORITY);
+    let admitted = admit(shared, link);
+    let (feed, _permit) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            info!(peer = %link.peer.name, reason = ?refusal.reason, "refused a watch");
+            return last_word(&mut send, &WatchReply::Refusal(refusal)).await;
+        }
+    };
+    let (width, height) = match request.size {
+        crate::wire::SizeClass::Full => (feed.width, feed.height),
+        crate::wire::SizeClass::Half => (feed.width / 2, feed.height / 2),
+        crate::wire::SizeClass::Quarter => (feed.width / 4, feed.height / 4),
+    };
+    let info = StreamInfo {
+        width: width.max(1),
+        height: height.max(1),
+        fps_milli: (feed.fps * 1000.0) as u32,
+        deadline_ms: DEADLINE_MS as u32,
+    };
+    io::write(&mut send, &WatchReply::Info(info)).await?;
+    if request.still {
+        return still(shared, link, &feed, &request, &mut send).await;
+    }
+    info!(peer = %link.peer.name, size = ?request.size, max_fps = request.max_fps, "a viewer has come");
+    let mut watch = Watch {
+        link: link.clone(),
+        number: request.watch,
+        pacer: Pacer::new(request.max_fps),
+        start: Instant::now(),
+        resets: HashMap::new(),
+        ends: mpsc::channel(2 * IN_FLIGHT_MAX),
+        viewer: feed.viewer(),
+        offered: 0,
+        left_out: 0,
+    };
+    let end = watch.run(shared, &feed, &request, recv).await;
+    let (begun, left_out, resets) = (
+        watch.pacer.begun(),
+        watch.pacer.dropped(),
+        watch.pacer.resets(),
+    );
+    info!(peer = %link.peer.name, begun, left_out, resets, "a viewer has gone");
+    let end = WatchEnd {
+        detail: end.to_owned(),
+        begun,
+    };
+    // The viewer may have gone with its stream.
+    let _ = last_word(&mut send, &WatchReply::End(end)).await;
+    Ok(())
+}
+
+async fn last_word(send: &mut SendStream, word: &WatchReply) -> Result<(), StreamError> {
+    io::write(send, word).await?;
+    let _ = send.finish();
+    let _ = send.stopped().await;
+    Ok(())
+}
+
+type Admitted = (Arc<Feed>, tokio::sync::OwnedSemaphorePermit);
+
+fn admit(shared: &Shared, link: &Arc<Link>) -> Result<Admitted, Refusal> {
+    let refusal = |reason, detail: &str, retry| Refusal {
+        reason,
+        detail: detail.to_owned(),
+        retry,
+    };
+    if !link.peer.allow.camera {
+        return Err(refusal(
+            Reason::NotAllowed,
+            "the table does not allow you \"camera\"",
+            false,
+        ));
+    }
+    let feed = shared
+        .camera
+        .feed()
+        .ok_or_else(|| refusal(Reason::NoCamera, "no camera is published here", true))?;
+    let state = shared
+        .peer(&link.peer.id)
+        .ok_or_else(|| refusal(Reason::NotAllowed, "not in the table", false))?;
+    let permit = state.watches.clone().try_acquire_owned();
+    let permit =
+        permit.map_err(|_| refusal(Reason::Busy, "at most 16 watches may be under way", true))?;
+    Ok((feed, permit))
+}
+
+async fn still(
+    shared: &Arc<Shared>,
+    link: &Arc<Link>,
+    feed: &Arc<Feed>,
+    request: &WatchRequest,
+    send: &mut SendStream,
+) -> Result<(), StreamError> {
+    let frame = match feed.still() {
+        None => None,
+        Some(still) => tokio::select! {
+            frame = still => frame.ok(),
+            () = tokio::time::sleep(STILL_TIMEOUT) => None,
+            () = shared.stopped() => None,
+            _ = link.conn.closed() => None,
+        },
+    };
+    let Some(frame) = frame else {
+        let refusal = Refusal {
+            reason: Reason::Busy,
+            detail: "no picture could be taken".into(),
+            retry: true,
+        };
+        return last_word(send, &WatchReply::Refusal(refusal)).await;
+    };
+    let mut stream = link.conn.open_uni().await?;
+    write_frame(&mut stream, request.watch, 0, &frame).await?;
+    let _ = stream.finish();
+    let _ = stream.stopped().await;
+    last_word(
+        send,
+        &WatchReply::End(WatchEnd {
+            detail: "one picture was asked for".into(),
+            begun: 1,
+        }),
+    )
+    .await
+}
+
+async fn write_frame(
+    stream: &mut SendStream,
+    watch: u64,
+    index: u64,
+    frame: &Encoded,
+) -> Result<(), StreamError> {
+    let header = FrameHeader {
+        watch,
+        seq: frame.seq,
+        index,
+        captured_at_us: frame.captured_at_us,
+        encoded_at_us: frame.encoded_at_us,
+        width: frame.width,
+        height: frame.height,
+        size: frame.jpeg.len() as u64,
+    };
+    io::write(stream, &header).await?;
+    stream.write_chunk(frame.jpeg.clone()).await?;
+    Ok(())
+}
+
+/// How a frame's stream ended.
+enum End {
+    Finished(u64),
+    Gone(u64),
+}
+
+struct Watch {
+    link: Arc<Link>,
+    number: u64,
+    pacer: Pacer,
+    start: Instant,
+    resets: HashMap<u64, oneshot::Sender<()>>,
+    ends: (mpsc::Sender<End>, mpsc::Receiver<End>),
+    viewer: Viewer,
+    offered: u64,
+    left_out: u64,
+}
+
+impl Watch {
+    /// Sends frames until one side ends; says why.
+    async fn run(
+        &mut self,
+        shared: &Arc<Shared>,
+        feed: &Arc<Feed>,
+        request: &WatchRequest,
+        recv: RecvStream,
+    ) -> &'static str {
+        let mut newest = feed.follow(request.size);
+        let (report_in, mut reports) = mpsc::channel(4);
+        let reader = tokio::spawn(read_reports(recv, report_in));
+        let why = loop {
+            tokio::select! {
+                changed = newest.changed() => {
+                    if changed.is_err() || feed.is_stopped() {
+                        break "the camera is no longer published";
+                    }
+                    let frame = newest.borrow_and_update().clone();
+                    if let Some(frame) = frame {
+                        self.offer(frame).await;
+                    }
+                }
+                Some(end) = self.ends.1.recv() => self.ended(&end),
+                report = reports.recv() => match report {
+                    Some(report) => self.report(&report),
+                    None => break "the viewer has ended the watch",
+                },
+                _ = self.link.conn.closed() => break "the link is gone",
+                () = shared.stopped() => break "the camera goes",
+            }
+        };
+        reader.abort();
+        why
+    }
+
+    async fn offer(&mut self, frame: Arc<Encoded>) {
+        self.offered += 1;
+        let dropped_before = self.pacer.dropped();
+        match self.pacer.frame(steady_ms(self.start)) {
+            Decision::Send(index) => self.send(index, frame).await,
+            Decision::Reset(old, index) => {
+                self.left_out += 1;
+                if let Some(reset) = self.resets.remove(&old) {
+                    let _ = reset.send(());
+                }
+                self.send(index, frame).await;
+            }
+            // A frame that the viewer's own limit leaves out says nothing of its speed.
+            Decision::Drop => self.left_out += self.pacer.dropped() - dropped_before,
+        }
+    }
+
+    async fn send(&mut self, index: u64, frame: Arc<Encoded>) {
+        // No stream to be had at once means that the viewer does not read: this frame is left out.
+        let Some(Ok(stream)) = now_or_never(self.link.conn.open_uni()).await else {
+            self.pacer.undo(index);
+            self.left_out += 1;
+            return;
+        };
+        let (reset, on_reset) = oneshot::channel();
+        self.resets.insert(index, reset);
+        let ends = self.ends.0.clone();
+        let number = self.number;
+        tokio::spawn(async move {
+            let end = if send_frame(stream, number, index, &frame, on_reset).await {
+                End::Finished(index)
+            } else {
+                End::Gone(index)
+            };
+            let _ = ends.send(end).await;
+        });
+    }
+
+    fn ended(&mut self, end: &End) {
+        match end {
+            End::Finished(index) => {
+                self.resets.remove(index);
+                self.pacer.finished(*index);
+            }
+            End::Gone(index) => {
+                self.resets.remove(index);
+                self.pacer.gone(*index);
+            }
+        }
+    }
+
+    fn report(&mut self, report: &Report) {
+        self.pacer.report(report.seen);
+        let late = self.offered > 0 && self.left_out * 100 >= self.offered * LATE_PERCENT;
+        self.viewer.set_late(late);
+        self.offered = 0;
+        self.left_out = 0;
+    }
+}
+
+/// One frame on its stream. True once the viewer's transport has all of it.
+async fn send_frame(
+    mut stream: SendStream,
+    watch: u64,
+    index: u64,
+    frame: &Encoded,
+    on_reset: oneshot::Receiver<()>,
+) -> bool {
+    let _ = stream.set_priority(PRIORITY);
+    let sending = async {
+        write_frame(&mut stream, watch, index, frame).await.ok()?;
+        stream.finish().ok()?;
+        matches!(stream.stopped().await, Ok(None)).then_some(())
+    };
+    let done = tokio::select! {
+        done = sending => done.is_some(),
+        Ok(()) = on_reset => false,
+    };
+    if !done {
+        let _ = stream.reset(MISSED);
+    }
+    done
+}
+
+async fn read_reports(mut recv: RecvStream, reports: mpsc::Sender<Report>) {
+    loop {
+        match io::read::<Report>(&mut recv).await {
+            Ok(report) => {
+                if reports.send(report).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                debug!(%error, "the viewer's reports end");
+                return;
+            }
+        }
+    }
+}

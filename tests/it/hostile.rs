@@ -1,0 +1,434 @@
+//! A peer that is in the table and does not follow the protocol: each breach ends in a named refusal or a closed link,
+//! and the node goes on.
+
+use minicbor::bytes::ByteArray;
+use miyu::crypto::sm3;
+use miyu::identity::Identity;
+use miyu::node::DraftKind;
+use miyu::wire::{
+    self, Control, DeliveryReply, FrameHeader, Hello, Kind, Offer, Opening, Pong, Reason, Receipt,
+    WatchReply, WatchRequest, Welcome,
+};
+use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+
+use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry};
+
+/// Eve, who is in bob's table, speaks by hand.
+struct Eve {
+    conn: Connection,
+    control: (SendStream, RecvStream),
+    _endpoint: miyu::quic::Endpoint,
+}
+
+impl Eve {
+    async fn dial(bob: &Actor, identity: &Identity) -> Connection {
+        let endpoint = bare(identity);
+        let conn = endpoint
+            .dial(bob.settings.listen, bob.identity.public())
+            .unwrap()
+            .await
+            .unwrap();
+        // The endpoint lives as long as the process of the test.
+        std::mem::forget(endpoint);
+        conn
+    }
+
+    async fn enter(bob: &Actor, identity: &Identity) -> Self {
+        let endpoint = bare(identity);
+        let conn = endpoint
+            .dial(bob.settings.listen, bob.identity.public())
+            .unwrap()
+            .await
+            .unwrap();
+        let (mut send, mut recv) = conn.open_bi().await.unwrap();
+        put(&mut send, &Opening::Control(hello(1))).await;
+        let welcome: Welcome = get(&mut recv).await.unwrap();
+        assert!(welcome.receives);
+        Self {
+            conn,
+            control: (send, recv),
+            _endpoint: endpoint,
+        }
+    }
+
+    async fn offer(&self, offer: Offer, body: &[u8]) -> Result<DeliveryReply, String> {
+        let (mut send, mut recv) = self.conn.open_bi().await.unwrap();
+        put(&mut send, &Opening::Deliver(offer)).await;
+        let reply = get(&mut recv).await?;
+        if !matches!(reply, DeliveryReply::Resume(_)) {
+            return Ok(reply);
+        }
+        let _ = send.write_all(body).await;
+        let _ = send.finish();
+        get(&mut recv).await
+    }
+
+    /// How bob closed the connection.
+    async fn closed(&self) -> (u64, String) {
+        match tokio::time::timeout(PATIENCE, self.conn.closed())
+            .await
+            .expect("bob closes the link")
+        {
+            ConnectionError::ApplicationClosed(frame) => (
+                frame.error_code.into_inner(),
+                String::from_utf8_lossy(&frame.reason).into_owned(),
+            ),
+            other => panic!("{other}"),
+        }
+    }
+}
+
+fn hello(instance: u8) -> Hello {
+    Hello {
+        instance: ByteArray::from([instance; 16]),
+        link: ByteArray::from([instance; 16]),
+        receives: true,
+        replaces: None,
+        camera: false,
+        agent: Some("test".to_owned()),
+    }
+}
+
+async fn put<F: wire::Frame>(send: &mut SendStream, frame: &F) {
+    let _ = send.write_all(&wire::encode(frame).unwrap()).await;
+}
+
+async fn get<F: wire::Frame>(recv: &mut RecvStream) -> Result<F, String> {
+    let reading = async {
+        let mut prefix = [0; 4];
+        recv.read_exact(&mut prefix)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut bytes = vec![0; wire::length(prefix).unwrap()];
+        recv.read_exact(&mut bytes)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(wire::decode(&bytes).unwrap())
+    };
+    tokio::time::timeout(PATIENCE, reading)
+        .await
+        .map_err(|_| "nothing came".to_owned())?
+}
+
+fn offer(id: u8, kind: Kind, body: &[u8]) -> Offer {
+    Offer {
+        id: ByteArray::from([id; 16]),
+        seq: u64::from(id),
+        kind,
+        sent_at_ms: 0,
+        size: body.len() as u64,
+        sm3: ByteArray::from(sm3::digest(body)),
+        name: Some("../../etc/passwd".to_owned()),
+        mime: None,
+    }
+}
+
+async fn bob_and_eve(allow: miyu::config::Allow) -> (Actor, Identity) {
+    let (bob_id, eve_id) = (Identity::generate(), Identity::generate());
+    let mut bob = Actor::new(&bob_id, vec![entry("eve", &eve_id, None, allow)]);
+    bob.start().await;
+    (bob, eve_id)
+}
+
+fn refused(reply: Result<DeliveryReply, String>) -> (Reason, String, bool) {
+    match reply {
+        Ok(DeliveryReply::Refusal(refusal)) => (refusal.reason, refusal.detail, refusal.retry),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_over_a_limit_is_refused_with_the_limit() {
+    let (bob, eve_id) = bob_and_eve(CHAT).await;
+    let eve = Eve::enter(&bob, &eve_id).await;
+    for (id, kind, size, limit) in [
+        (1, Kind::File, 1 << 63, "68719476736"),
+        (2, Kind::Text, 64 * 1024 + 1, "65536"),
+        (3, Kind::Picture, 64 * 1024 * 1024 + 1, "67108864"),
+        (4, Kind::Clip, u64::MAX, "16777216"),
+    ] {
+        let mut offer = offer(id, kind, b"");
+        offer.size = size;
+        let (reason, detail, retry) = refused(eve.offer(offer, b"").await);
+        assert_eq!((reason, retry), (Reason::TooLarge, false));
+        assert!(detail.contains(limit), "{detail}");
+    }
+    // 60 GiB would be allowed, and does not fit the quota.
+    let mut large = offer(5, Kind::File, b"");
+    large.size = 60 << 30;
+    let (reason, _, retry) = refused(eve.offer(large, b"").await);
+    assert_eq!((reason, retry), (Reason::NoRoom, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_not_what_was_offered_is_not_stored() {
+    let (mut bob, eve_id) = bob_and_eve(CHAT).await;
+    let eve = Eve::enter(&bob, &eve_id).await;
+    let (reason, ..) = refused(
+        eve.offer(
+            offer(1, Kind::File, b"what was offered"),
+            b"what has come!!!",
+        )
+        .await,
+    );
+    assert_eq!(reason, Reason::Damaged);
+    let (reason, ..) = refused(
+        eve.offer(offer(2, Kind::File, b"short"), b"shorter or longer")
+            .await,
+    );
+    assert_eq!(reason, Reason::Protocol);
+    let (reason, ..) = refused(
+        eve.offer(offer(3, Kind::File, b"all of this"), b"all of")
+            .await,
+    );
+    assert_eq!(reason, Reason::Damaged);
+    let (reason, ..) = refused(
+        eve.offer(offer(4, Kind::Text, b"\xff\xfe"), b"\xff\xfe")
+            .await,
+    );
+    assert_eq!(reason, Reason::Protocol);
+    assert!(
+        bob.node()
+            .history()
+            .page(None, None, 10, None)
+            .unwrap()
+            .is_empty()
+    );
+
+    // The same id with the right body is taken, again with a receipt, and with other content refused.
+    assert!(matches!(
+        eve.offer(offer(1, Kind::File, b"right"), b"right").await,
+        Ok(DeliveryReply::Receipt(_))
+    ));
+    assert!(matches!(
+        eve.offer(offer(1, Kind::File, b"right"), b"right").await,
+        Ok(DeliveryReply::Receipt(_))
+    ));
+    let (reason, _, retry) = refused(eve.offer(offer(1, Kind::File, b"other"), b"other").await);
+    assert_eq!((reason, retry), (Reason::Conflict, false));
+    let stored = bob.node().history().page(None, None, 10, None).unwrap();
+    assert_eq!(stored.len(), 1);
+    let path = stored[0].path.clone().unwrap();
+    assert!(
+        path.starts_with(&bob.settings.data),
+        "a peer's name is no path: {}",
+        path.display()
+    );
+    bob.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rubbish_on_a_stream_closes_the_link_and_nothing_else() {
+    let (bob, eve_id) = bob_and_eve(ALL).await;
+    let breaches: [&[u8]; 4] = [
+        &[0, 0, 0, 4, 1, 2, 3, 4],
+        &[0xff, 0xff, 0xff, 0xff],
+        &[0, 0, 0, 1, 0xff],
+        &[0, 0, 0, 0],
+    ];
+    for (number, bytes) in breaches.into_iter().enumerate() {
+        let eve = Eve::enter(&bob, &eve_id).await;
+        let (mut send, _recv) = eve.conn.open_bi().await.unwrap();
+        send.write_all(bytes).await.unwrap();
+        let _ = send.finish();
+        let (code, reason) = eve.closed().await;
+        assert_eq!(code, 4, "breach {number}: {reason}");
+        assert!(!reason.is_empty());
+    }
+    // A purpose of a later version costs its stream and nothing else.
+    let eve = Eve::enter(&bob, &eve_id).await;
+    let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
+    send.write_all(&[0, 0, 0, 5, 0x82, 0x18, 0x63, 0x81, 0xa0])
+        .await
+        .unwrap();
+    assert!(recv.read(&mut [0; 1]).await.is_err());
+    assert!(matches!(
+        eve.offer(offer(8, Kind::Text, b"on"), b"on").await,
+        Ok(DeliveryReply::Receipt(_))
+    ));
+    // On the control stream, and a second control stream.
+    let mut eve = Eve::enter(&bob, &eve_id).await;
+    eve.control
+        .0
+        .write_all(&[0, 0, 0, 2, 0x82, 0xff])
+        .await
+        .unwrap();
+    assert_eq!(eve.closed().await.0, 4);
+    let eve = Eve::enter(&bob, &eve_id).await;
+    let (mut send, _recv) = eve.conn.open_bi().await.unwrap();
+    put(&mut send, &Opening::Control(hello(2))).await;
+    assert_eq!(
+        eve.closed().await,
+        (4, "a second control stream".to_owned())
+    );
+    // An offer before Hello.
+    let conn = Eve::dial(&bob, &eve_id).await;
+    let (mut send, _recv) = conn.open_bi().await.unwrap();
+    put(&mut send, &Opening::Deliver(offer(1, Kind::Text, b"x"))).await;
+    let closed = tokio::time::timeout(PATIENCE, conn.closed()).await.unwrap();
+    assert!(
+        matches!(closed, ConnectionError::ApplicationClosed(frame) if frame.error_code == 4_u32.into())
+    );
+    assert!(
+        Eve::enter(&bob, &eve_id)
+            .await
+            .conn
+            .close_reason()
+            .is_none(),
+        "bob goes on"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_to_what_was_never_asked_are_ignored() {
+    let (bob, eve_id) = bob_and_eve(ALL).await;
+    let mut eve = Eve::enter(&bob, &eve_id).await;
+    put(
+        &mut eve.control.0,
+        &Control::Pong(Pong {
+            number: 77,
+            received_at_us: u64::MAX,
+            replied_at_us: 0,
+        }),
+    )
+    .await;
+    // A kind of a later version.
+    eve.control
+        .0
+        .write_all(&[0, 0, 0, 5, 0x82, 0x18, 0x63, 0x81, 0xa0])
+        .await
+        .unwrap();
+    // Frames of a watch that nobody opened, whole and broken off.
+    for watch in 0..50 {
+        let mut frame = eve.conn.open_uni().await.unwrap();
+        let header = FrameHeader {
+            watch,
+            seq: 0,
+            index: u64::MAX,
+            captured_at_us: 0,
+            encoded_at_us: 0,
+            width: 1,
+            height: 1,
+            size: 8_000_000,
+        };
+        put(&mut frame, &header).await;
+        let _ = frame.write_all(&[0; 1000]).await;
+        let _ = frame.finish();
+    }
+    // A receipt where an offer belongs is no frame of that place.
+    let reply = eve
+        .offer(
+            offer(9, Kind::Text, "still there?".as_bytes()),
+            b"still there?",
+        )
+        .await;
+    assert!(
+        matches!(reply, Ok(DeliveryReply::Receipt(Receipt { .. }))),
+        "{reply:?}"
+    );
+    assert!(eve.conn.close_reason().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_without_the_right_or_without_a_camera_is_refused_by_name() {
+    for (allow, reason, words) in [
+        (CHAT, Reason::NotAllowed, "camera"),
+        (ALL, Reason::NoCamera, "no camera is published"),
+    ] {
+        let (bob, eve_id) = bob_and_eve(allow).await;
+        let eve = Eve::enter(&bob, &eve_id).await;
+        let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
+        let request = WatchRequest {
+            watch: 0,
+            max_fps: 0,
+            size: wire::SizeClass::Full,
+            still: false,
+        };
+        put(&mut send, &Opening::Watch(request)).await;
+        match get(&mut recv).await {
+            Ok(WatchReply::Refusal(refusal)) => {
+                assert_eq!(refusal.reason, reason);
+                assert!(refusal.detail.contains(words), "{}", refusal.detail);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_keeps_offering_one_message_gets_one_message() {
+    let (bob, eve_id) = bob_and_eve(CHAT).await;
+    let eve = Eve::enter(&bob, &eve_id).await;
+    let body = vec![5; 700_000];
+    // The first offer is left hanging in the middle of its body; the second takes over.
+    let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
+    put(&mut send, &Opening::Deliver(offer(1, Kind::File, &body))).await;
+    assert!(matches!(get(&mut recv).await, Ok(DeliveryReply::Resume(_))));
+    send.write_all(&body[..400_000]).await.unwrap();
+    let (mut again, mut reply) = eve.conn.open_bi().await.unwrap();
+    put(&mut again, &Opening::Deliver(offer(1, Kind::File, &body))).await;
+    let Ok(DeliveryReply::Resume(resume)) = get(&mut reply).await else {
+        panic!("no resume")
+    };
+    assert_eq!(resume.offset % 65_536, 0);
+    again
+        .write_all(&body[resume.offset as usize..])
+        .await
+        .unwrap();
+    again.finish().unwrap();
+    assert!(matches!(
+        get(&mut reply).await,
+        Ok(DeliveryReply::Receipt(_))
+    ));
+    let stored = bob.node().history().page(None, None, 10, None).unwrap();
+    assert_eq!(stored.len(), 1);
+    assert!(std::fs::read(stored[0].path.as_ref().unwrap()).unwrap() == body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_responder_that_is_a_liar_leaves_the_message_in_the_outbox() {
+    // Eve answers the dial, welcomes, and says "Resume" past the end, or closes: alice keeps her message.
+    let (alice_id, eve_id) = (Identity::generate(), Identity::generate());
+    let endpoint = bare(&eve_id);
+    let address = endpoint.local_addr().unwrap();
+    let serving = endpoint.clone();
+    tokio::spawn(async move {
+        while let Some(attempt) = serving.accept().await {
+            let Ok((conn, _place)) = attempt.finish().await else {
+                continue;
+            };
+            let Ok((mut send, mut recv)) = conn.accept_bi().await else {
+                continue;
+            };
+            let _: Result<Opening, String> = get(&mut recv).await;
+            put(
+                &mut send,
+                &Welcome {
+                    instance: ByteArray::from([9; 16]),
+                    receives: true,
+                    camera: false,
+                    agent: None,
+                },
+            )
+            .await;
+            if let Ok((mut send, mut recv)) = conn.accept_bi().await {
+                let _: Result<Opening, String> = get(&mut recv).await;
+                put(
+                    &mut send,
+                    &DeliveryReply::Resume(wire::Resume { offset: u64::MAX }),
+                )
+                .await;
+                // And never a receipt: the stream just ends.
+                let _ = send.finish();
+            }
+        }
+    });
+    let mut alice = Actor::new(&alice_id, vec![entry("eve", &eve_id, Some(address), CHAT)]);
+    alice.start().await;
+    alice
+        .send("eve", DraftKind::Text("are you honest?".into()))
+        .await;
+    alice.node().ping("eve").await.unwrap_err();
+    let pending = alice.node().history().pending(&eve_id.peer_id()).unwrap();
+    assert_eq!(pending, 1, "no receipt, no delivery");
+}
