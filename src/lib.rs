@@ -12,8 +12,11 @@
 //! | [`wire`] | frames and bytes; pure |
 //! | [`node`] | the engine: links, delivery, camera |
 //! | [`store`] | history, outbox, attachments |
+//! | [`media`] | JPEG, camera sources, clips, pictures |
 //! | [`stego`] | a picture and hidden bytes; pure |
+//! | [`cli`] | one file a subcommand |
 
+pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod identity;

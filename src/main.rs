@@ -1,3 +1,5 @@
-//! The `miyu` program.
+//! The `miyu` program: parse, log, dispatch, exit code. All of it is in [`miyu::cli`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    miyu::cli::main()
+}

@@ -1,5 +1,11 @@
 //! The integration tests, one binary.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 mod cli;
 mod config;
@@ -15,6 +21,7 @@ mod stego;
 mod store;
 mod strangers;
 mod support;
+mod tidy;
 mod tls;
 mod watching;
 mod wire;

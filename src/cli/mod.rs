@@ -1,0 +1,147 @@
+//! The command line: one file a subcommand. Results go to stdout (one JSON object a line with `--json`), logs and
+//! progress to stderr. Exit status 0 done, 1 failed, 2 wrong usage.
+
+mod demo;
+mod failure;
+mod history;
+mod id;
+mod keygen;
+mod node;
+mod ping;
+mod print;
+mod run;
+mod send;
+mod stego;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+pub use failure::{Failure, Outcome};
+use print::Printer;
+
+/// Serverless, LAN-first, peer-to-peer encrypted messenger and camera share on SM2, SM3 and SM4.
+#[derive(Debug, Parser)]
+#[command(
+    name = "miyu",
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// The peer table [default: ./peers.toml, else the one in the platform's config folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// History, attachments and outbox, instead of the table's `data`
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print results as one JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log more (-v what happens, -vv details, -vvv packets)
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Log nothing but errors, show no progress
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Where the passphrase of a locked key stands (first line)
+    #[arg(long, global = true, value_name = "FILE", env = "MIYU_PASSPHRASE_FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make an SM2 key pair
+    Keygen(keygen::Options),
+    /// Show public key and fingerprint; of two keys, the safety number
+    Id(id::Options),
+    /// Measure the round trip to a peer, or say what is wrong
+    Ping(ping::Options),
+    /// A headless peer: receive, store, print what happens
+    Run(run::RunOptions),
+    /// A headless peer that publishes a camera
+    Camera(run::CameraOptions),
+    /// Send a text, a picture, a clip or a file, and wait for the receipt
+    Send(send::Options),
+    /// Receive a peer's camera
+    Watch(watch::Options),
+    /// Print stored messages
+    History(history::Options),
+    /// Hide a text in a picture or find it, without the network
+    #[command(subcommand)]
+    Stego(stego::Command),
+    /// See it all work: two peers and a camera on this machine
+    Demo(demo::Options),
+}
+
+/// Runs one command line to its end.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(&cli.global);
+    let printer = Printer::new(cli.global.json, cli.global.quiet);
+    match dispatch(&cli, &printer) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            printer.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Keygen(options) => keygen::run(options, global, printer),
+        Command::Id(options) => id::run(options, global, printer),
+        Command::Stego(command) => stego::run(command, global, printer),
+        Command::History(options) => history::run(options, global, printer),
+        Command::Ping(options) => block_on(ping::run(options, global, printer)),
+        Command::Run(options) => block_on(run::run(options, global, printer)),
+        Command::Camera(options) => block_on(run::camera(options, global, printer)),
+        Command::Send(options) => block_on(send::run(options, global, printer)),
+        Command::Watch(options) => block_on(watch::run(options, global, printer)),
+        Command::Demo(options) => block_on(demo::run(options, printer)),
+    }
+}
+
+fn block_on(task: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime =
+        runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    let outcome = runtime.block_on(task);
+    // A blocking task (a decoder, a sync) must not hold up the end of a command that is done.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    outcome
+}
+
+/// Logs go to stderr. `MIYU_LOG` takes tracing's filter syntax and wins over the flags.
+fn log(global: &Global) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "miyu=info,warn",
+        (_, 2) => "miyu=debug,info",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("MIYU_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let to_stderr = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // Only a second call in one process could fail, and there is none.
+    let _ = to_stderr.with_target(global.verbose > 1).try_init();
+}

@@ -1,0 +1,146 @@
+//! From flags to a table, an identity and a node.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use super::{Failure, Global, Outcome};
+use crate::config::Config;
+use crate::identity::{self, Identity};
+use crate::node::{Event, Node, Role, Settings};
+
+/// Longest passphrase that is read from a file.
+const PASSPHRASE_BYTES_MAX: u64 = 4096;
+
+/// The table, with its own key loaded and checked against it.
+pub(super) struct Loaded {
+    pub(super) config: Config,
+    pub(super) identity: Identity,
+    pub(super) data: PathBuf,
+}
+
+/// Finds and reads the table, and unlocks the key.
+pub(super) fn load(global: &Global) -> Outcome<Loaded> {
+    let config = config(global)?;
+    let identity = unlock(&config.me.key, global)?;
+    config.check_own_key(identity.public())?;
+    let data = data(&config, global);
+    Ok(Loaded {
+        config,
+        identity,
+        data,
+    })
+}
+
+/// Finds and reads the table alone.
+pub(super) fn config(global: &Global) -> Outcome<Config> {
+    let path = Config::find(global.config.as_deref())?;
+    Ok(Config::load(&path)?)
+}
+
+/// The data folder: `--data`, else the table's.
+pub(super) fn data(config: &Config, global: &Global) -> PathBuf {
+    global
+        .data
+        .clone()
+        .unwrap_or_else(|| config.me.data.clone())
+}
+
+/// Loads a key file; a locked one takes its passphrase from `--passphrase-file`, else from the terminal.
+pub(super) fn unlock(path: &Path, global: &Global) -> Outcome<Identity> {
+    Ok(identity::file::load(path, &mut |path: &Path| {
+        passphrase(path, global)
+    })?)
+}
+
+fn passphrase(path: &Path, global: &Global) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
+    if let Some(file) = &global.passphrase_file {
+        return read_passphrase(file).map(Some);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let typed = rpassword::prompt_password(format!("passphrase of {}: ", path.display()))?;
+    Ok(Some(Zeroizing::new(typed.into_bytes())))
+}
+
+/// The first line of a file.
+pub(super) fn read_passphrase(file: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    use std::io::Read;
+    let mut bytes = Zeroizing::new(Vec::new());
+    let about = |error: std::io::Error| {
+        std::io::Error::new(error.kind(), format!("{}: {error}", file.display()))
+    };
+    let opened = std::fs::File::open(file).map_err(about)?;
+    opened
+        .take(PASSPHRASE_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .map_err(about)?;
+    let end = bytes
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(bytes.len());
+    let line = bytes.get(..end).unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(std::io::Error::other(format!(
+            "{} has no passphrase in its first line",
+            file.display()
+        )));
+    }
+    Ok(Zeroizing::new(line.to_vec()))
+}
+
+/// Starts a node of the given role.
+pub(super) async fn start(loaded: &Loaded, role: Role) -> Outcome<(Node, mpsc::Receiver<Event>)> {
+    let settings = Settings {
+        role,
+        listen: loaded.config.me.listen,
+        data: loaded.data.clone(),
+        peers: loaded.config.peers.clone(),
+        key_update: loaded.config.link.key_update,
+        new_handshake: loaded.config.link.new_handshake,
+    };
+    Ok(Node::start(loaded.identity.clone(), settings).await?)
+}
+
+/// Checks a peer's name before anything is started, with a guess at what was meant.
+pub(super) fn check_peer(loaded: &Loaded, name: &str) -> Outcome {
+    loaded.config.peer_named(name)?;
+    Ok(())
+}
+
+/// Resolves on Ctrl+C, and on SIGTERM where there is one.
+pub(super) async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut term) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = term.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Reads a file that is sent or searched, bounded.
+pub(super) fn read_file(path: &Path, bytes_max: u64) -> Outcome<Vec<u8>> {
+    let size = std::fs::metadata(path)
+        .map_err(|error| Failure::file("read", path, &error))?
+        .len();
+    if size > bytes_max {
+        let error = format!(
+            "{} has {size} bytes, at most {bytes_max} are allowed",
+            path.display()
+        );
+        return Err(
+            Failure::new(error).hint("send it with --file, which takes files of up to 64 GiB")
+        );
+    }
+    std::fs::read(path).map_err(|error| Failure::file("read", path, &error))
+}
