@@ -20,10 +20,7 @@ pub struct Failure {
 impl Failure {
     /// A failure without a mend.
     pub fn new(error: impl Into<String>) -> Self {
-        Self {
-            error: anyhow::Error::msg(error.into()),
-            hint: None,
-        }
+        Self { error: anyhow::Error::msg(error.into()), hint: None }
     }
 
     /// The same with a mend.

@@ -25,35 +25,20 @@ const PAGE: usize = 500;
 
 pub(super) fn run(options: &Options, global: &Global, printer: &Printer) -> Outcome {
     let config = node::config(global)?;
-    let peer = options
-        .peer
-        .as_deref()
-        .map(|name| config.peer_named(name).map(|peer| peer.id))
-        .transpose()?;
+    let peer = options.peer.as_deref().map(|name| config.peer_named(name).map(|peer| peer.id)).transpose()?;
     let history = History::open(&node::data(&config, global))?;
     let mut pages: Vec<Vec<Message>> = Vec::new();
-    let mut missing = if options.limit == 0 {
-        usize::MAX
-    } else {
-        options.limit
-    };
+    let mut missing = if options.limit == 0 { usize::MAX } else { options.limit };
     let mut before = None;
     while missing > 0 {
-        let page = history.page(
-            peer.as_ref(),
-            before,
-            missing.min(PAGE),
-            options.search.as_deref(),
-        )?;
+        let page = history.page(peer.as_ref(), before, missing.min(PAGE), options.search.as_deref())?;
         let Some(oldest) = page.first() else { break };
         before = Some(oldest.cursor());
         missing = missing.saturating_sub(page.len());
         pages.push(page);
     }
     for message in pages.iter().rev().flatten() {
-        let name = config
-            .peer_by_id(&message.peer)
-            .map_or_else(|| message.peer.to_string(), |peer| peer.name.clone());
+        let name = config.peer_by_id(&message.peer).map_or_else(|| message.peer.to_string(), |peer| peer.name.clone());
         show(&name, message, printer);
     }
     if pages.is_empty() {
@@ -81,36 +66,21 @@ fn line(peer: &str, message: &Message) -> String {
     let mut what = match &message.text {
         Some(text) => shown(text),
         None => {
-            let name = message
-                .name
-                .as_deref()
-                .map(|name| format!(" {}", shown(name)))
-                .unwrap_or_default();
+            let name = message.name.as_deref().map(|name| format!(" {}", shown(name))).unwrap_or_default();
             format!("[{}{name}, {}]", message.kind.as_str(), size(message.bytes))
         }
     };
     if let Some(hidden) = &message.hidden {
         what.push_str(&format!(" hides: {}", shown(hidden)));
     }
-    let reason = message
-        .reason
-        .as_deref()
-        .map(|reason| format!(": {}", shown(reason)))
-        .unwrap_or_default();
-    format!(
-        "{}  {arrow}  {what}  ({}{reason})",
-        time(message.sent_at_ms),
-        message.state.as_str()
-    )
+    let reason = message.reason.as_deref().map(|reason| format!(": {}", shown(reason))).unwrap_or_default();
+    format!("{}  {arrow}  {what}  ({}{reason})", time(message.sent_at_ms), message.state.as_str())
 }
 
 /// A Unix time in this machine's time zone, to the second.
 fn time(unix_ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(unix_ms) {
-        Ok(at) => at
-            .to_zoned(jiff::tz::TimeZone::system())
-            .strftime("%Y-%m-%d %H:%M:%S")
-            .to_string(),
+        Ok(at) => at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         // A peer's clock can say anything.
         Err(_) => "at an impossible time".to_owned(),
     }

@@ -29,25 +29,16 @@ pub(super) fn run(options: &Options, global: &Global, printer: &Printer) -> Outc
             (*node::unlock(&config.me.key, global)?.public()).clone()
         }
     };
-    let second = options
-        .second
-        .as_deref()
-        .map(|what| key(what, global))
-        .transpose()?;
+    let second = options.second.as_deref().map(|what| key(what, global)).transpose()?;
     let number = second.as_ref().map(|second| safety_number(&first, second));
-    for (public, what) in [
-        (Some(&first), &options.first),
-        (second.as_ref(), &options.second),
-    ] {
+    for (public, what) in [(Some(&first), &options.first), (second.as_ref(), &options.second)] {
         let Some(public) = public else { continue };
         let (line, print) = facts(public);
         let path = what.as_deref().map(|path| path.display().to_string());
         let value = json!({
             "event": "key", "public": line, "fingerprint": print, "path": path, "safety_number": number,
         });
-        printer.result(&value, || {
-            format!("public key     {line}\nfingerprint    {print}")
-        });
+        printer.result(&value, || format!("public key     {line}\nfingerprint    {print}"));
     }
     if let Some(number) = &number {
         printer.line(&format!("safety number  {number}"));
@@ -64,13 +55,11 @@ fn key(what: &Path, global: &Global) -> Outcome<PublicKey> {
     if text.starts_with("sm2:") {
         return Ok(parse_key_line(&text)?);
     }
-    if let Ok(config) = node::config(global) {
-        if let Some(peer) = config.peer(&text) {
-            return Ok(peer.key.clone());
-        }
+    if let Ok(config) = node::config(global)
+        && let Some(peer) = config.peer(&text)
+    {
+        return Ok(peer.key.clone());
     }
-    Err(Failure::new(format!(
-        "{text} is no key file, no sm2:… line and no peer of the table"
-    ))
-    .hint("make a key with `miyu keygen --out FILE`"))
+    Err(Failure::new(format!("{text} is no key file, no sm2:… line and no peer of the table"))
+        .hint("make a key with `miyu keygen --out FILE`"))
 }

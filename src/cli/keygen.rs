@@ -37,11 +37,7 @@ pub(super) fn run(options: &Options, global: &Global, printer: &Printer) -> Outc
         "event": "key", "public": public, "fingerprint": print, "path": path, "safety_number": null,
     });
     printer.result(&value, || {
-        let locked = if passphrase.is_some() {
-            "locked with your passphrase, "
-        } else {
-            ""
-        };
+        let locked = if passphrase.is_some() { "locked with your passphrase, " } else { "" };
         format!(
             "wrote {path} ({locked}readable by you only)\n\
              public key   {public}\n\
@@ -57,25 +53,21 @@ pub(super) fn run(options: &Options, global: &Global, printer: &Printer) -> Outc
 
 fn passphrase(options: &Options, global: &Global) -> Outcome<Option<Zeroizing<Vec<u8>>>> {
     if let Some(file) = &global.passphrase_file {
-        let passphrase =
-            node::read_passphrase(file).map_err(|error| Failure::new(error.to_string()))?;
+        let passphrase = node::read_passphrase(file).map_err(|error| Failure::new(error.to_string()))?;
         return Ok(Some(passphrase));
     }
     if !options.passphrase {
         return Ok(None);
     }
     let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt)
-            .map(Zeroizing::new)
-            .map_err(|error| {
-                Failure::new(format!("cannot ask for a passphrase: {error}"))
-                    .hint("without a terminal, give it with --passphrase-file FILE")
-            })
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
+            Failure::new(format!("cannot ask for a passphrase: {error}"))
+                .hint("without a terminal, give it with --passphrase-file FILE")
+        })
     };
     let first = ask("new passphrase: ")?;
     if first.is_empty() {
-        return Err(Failure::new("the passphrase is empty")
-            .hint("leave --passphrase out for a key without one"));
+        return Err(Failure::new("the passphrase is empty").hint("leave --passphrase out for a key without one"));
     }
     if *ask("the same again: ")? != *first {
         return Err(Failure::new("the two passphrases differ").hint("run the command again"));

@@ -25,13 +25,7 @@ use print::Printer;
 
 /// Serverless, LAN-first, peer-to-peer encrypted messenger and camera share on SM2, SM3 and SM4.
 #[derive(Debug, Parser)]
-#[command(
-    name = "miyu",
-    version,
-    about,
-    propagate_version = true,
-    arg_required_else_help = true
-)]
+#[command(name = "miyu", version, about, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -118,11 +112,8 @@ fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
 }
 
 fn block_on(task: impl Future<Output = Outcome>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime =
-        runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
     let outcome = runtime.block_on(task);
     // A blocking task (a decoder, a sync) must not hold up the end of a command that is done.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -139,9 +130,7 @@ fn log(global: &Global) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("MIYU_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let to_stderr = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Only a second call in one process could fail, and there is none.
     let _ = to_stderr.with_target(global.verbose > 1).try_init();
 }

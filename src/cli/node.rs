@@ -27,11 +27,7 @@ pub(super) fn load(global: &Global) -> Outcome<Loaded> {
     let identity = unlock(&config.me.key, global)?;
     config.check_own_key(identity.public())?;
     let data = data(&config, global);
-    Ok(Loaded {
-        config,
-        identity,
-        data,
-    })
+    Ok(Loaded { config, identity, data })
 }
 
 /// Finds and reads the table alone.
@@ -42,17 +38,12 @@ pub(super) fn config(global: &Global) -> Outcome<Config> {
 
 /// The data folder: `--data`, else the table's.
 pub(super) fn data(config: &Config, global: &Global) -> PathBuf {
-    global
-        .data
-        .clone()
-        .unwrap_or_else(|| config.me.data.clone())
+    global.data.clone().unwrap_or_else(|| config.me.data.clone())
 }
 
 /// Loads a key file; a locked one takes its passphrase from `--passphrase-file`, else from the terminal.
 pub(super) fn unlock(path: &Path, global: &Global) -> Outcome<Identity> {
-    Ok(identity::file::load(path, &mut |path: &Path| {
-        passphrase(path, global)
-    })?)
+    Ok(identity::file::load(path, &mut |path: &Path| passphrase(path, global))?)
 }
 
 fn passphrase(path: &Path, global: &Global) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
@@ -70,25 +61,14 @@ fn passphrase(path: &Path, global: &Global) -> std::io::Result<Option<Zeroizing<
 pub(super) fn read_passphrase(file: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
     use std::io::Read;
     let mut bytes = Zeroizing::new(Vec::new());
-    let about = |error: std::io::Error| {
-        std::io::Error::new(error.kind(), format!("{}: {error}", file.display()))
-    };
+    let about = |error: std::io::Error| std::io::Error::new(error.kind(), format!("{}: {error}", file.display()));
     let opened = std::fs::File::open(file).map_err(about)?;
-    opened
-        .take(PASSPHRASE_BYTES_MAX)
-        .read_to_end(&mut bytes)
-        .map_err(about)?;
-    let end = bytes
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .unwrap_or(bytes.len());
+    opened.take(PASSPHRASE_BYTES_MAX).read_to_end(&mut bytes).map_err(about)?;
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let line = bytes.get(..end).unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
-        return Err(std::io::Error::other(format!(
-            "{} has no passphrase in its first line",
-            file.display()
-        )));
+        return Err(std::io::Error::other(format!("{} has no passphrase in its first line", file.display())));
     }
     Ok(Zeroizing::new(line.to_vec()))
 }
@@ -130,17 +110,10 @@ pub(super) async fn interrupted() {
 
 /// Reads a file that is sent or searched, bounded.
 pub(super) fn read_file(path: &Path, bytes_max: u64) -> Outcome<Vec<u8>> {
-    let size = std::fs::metadata(path)
-        .map_err(|error| Failure::file("read", path, &error))?
-        .len();
+    let size = std::fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?.len();
     if size > bytes_max {
-        let error = format!(
-            "{} has {size} bytes, at most {bytes_max} are allowed",
-            path.display()
-        );
-        return Err(
-            Failure::new(error).hint("send it with --file, which takes files of up to 64 GiB")
-        );
+        let error = format!("{} has {size} bytes, at most {bytes_max} are allowed", path.display());
+        return Err(Failure::new(error).hint("send it with --file, which takes files of up to 64 GiB"));
     }
     std::fs::read(path).map_err(|error| Failure::file("read", path, &error))
 }

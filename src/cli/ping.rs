@@ -35,11 +35,7 @@ pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -
     Ok(outcome?)
 }
 
-async fn pings(
-    options: &Options,
-    node: &crate::node::Node,
-    printer: &Printer,
-) -> Result<(), DialError> {
+async fn pings(options: &Options, node: &crate::node::Node, printer: &Printer) -> Result<(), DialError> {
     node.connect(&options.peer).await?;
     let mut times = Vec::new();
     for number in 0..options.count {

@@ -24,11 +24,7 @@ impl Printer {
 
     /// One result: the JSON object with `--json`, else the line for people.
     pub(super) fn result(self, value: &Value, line: impl FnOnce() -> String) {
-        if self.json {
-            out(&value.to_string())
-        } else {
-            out(&line())
-        }
+        if self.json { out(&value.to_string()) } else { out(&line()) }
     }
 
     /// A line for people only.

@@ -43,10 +43,7 @@ pub(super) struct CameraOptions {
 fn picture_size(text: &str) -> Result<(u32, u32), String> {
     let wrong = || format!("{text:?} is no size: write it as 640x480");
     let (width, height) = text.split_once(['x', 'X']).ok_or_else(wrong)?;
-    Ok((
-        width.parse().map_err(|_| wrong())?,
-        height.parse().map_err(|_| wrong())?,
-    ))
+    Ok((width.parse().map_err(|_| wrong())?, height.parse().map_err(|_| wrong())?))
 }
 
 pub(super) async fn run(options: &RunOptions, global: &Global, printer: &Printer) -> Outcome {
@@ -55,47 +52,24 @@ pub(super) async fn run(options: &RunOptions, global: &Global, printer: &Printer
 }
 
 pub(super) async fn camera(options: &CameraOptions, global: &Global, printer: &Printer) -> Outcome {
-    let settings = Settings {
-        size: options.size,
-        fps: options.fps,
-        quality: options.quality,
-    };
+    let settings = Settings { size: options.size, fps: options.fps, quality: options.quality };
     // A wrong path is said now, before anything listens.
     drop(crate::media::camera::open(&options.source, &settings)?);
     let loaded = node::load(global)?;
-    let plan = CameraPlan {
-        source: options.source.clone(),
-        settings,
-    };
+    let plan = CameraPlan { source: options.source.clone(), settings };
     serve(&loaded, &options.run, Some(plan), printer).await
 }
 
-async fn serve(
-    loaded: &Loaded,
-    options: &RunOptions,
-    plan: Option<CameraPlan>,
-    printer: &Printer,
-) -> Outcome {
+async fn serve(loaded: &Loaded, options: &RunOptions, plan: Option<CameraPlan>, printer: &Printer) -> Outcome {
     if let Some(folder) = &options.save {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::file("make the folder", folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file("make the folder", folder, &error))?;
     }
     let (node, mut events) = node::start(loaded, Role::LongLived).await?;
     let address = node.address().to_string();
     let id = fingerprint(loaded.identity.public());
-    let peers: Vec<&str> = loaded
-        .config
-        .peers
-        .iter()
-        .map(|peer| peer.name.as_str())
-        .collect();
+    let peers: Vec<&str> = loaded.config.peers.iter().map(|peer| peer.name.as_str()).collect();
     let value = json!({ "event": "listening", "address": address, "id": id, "peers": peers });
-    printer.result(&value, || {
-        format!(
-            "listening on UDP {address} as {id}; peers: {}",
-            peers.join(", ")
-        )
-    });
+    printer.result(&value, || format!("listening on UDP {address} as {id}; peers: {}", peers.join(", ")));
     if let Some(plan) = plan {
         node.publish(plan).await;
     }
@@ -125,10 +99,7 @@ fn show(event: &Event, save: Option<&Path>, printer: &Printer) {
             let saved = save.and_then(|folder| match save_files(folder, arrived) {
                 Ok(path) => Some(path),
                 Err(error) => {
-                    printer.note(&format!(
-                        "error: {} could not be saved: {error}",
-                        arrived.id
-                    ));
+                    printer.note(&format!("error: {} could not be saved: {error}", arrived.id));
                     None
                 }
             });
@@ -136,25 +107,18 @@ fn show(event: &Event, save: Option<&Path>, printer: &Printer) {
         }
         Event::Delivered { id, to, bytes, ms } => {
             let value = json!({ "event": "delivered", "id": id.to_string(), "to": to, "bytes": bytes, "ms": ms });
-            printer.result(&value, || {
-                format!("delivered to {to}: {} in {ms} ms", size(*bytes))
-            });
+            printer.result(&value, || format!("delivered to {to}: {} in {ms} ms", size(*bytes)));
         }
         Event::Failed { id, to, reason } => {
-            let value =
-                json!({ "event": "failed", "id": id.to_string(), "to": to, "reason": reason });
-            printer.result(&value, || {
-                format!("not delivered to {to}: {}", shown(reason))
-            });
+            let value = json!({ "event": "failed", "id": id.to_string(), "to": to, "reason": reason });
+            printer.result(&value, || format!("not delivered to {to}: {}", shown(reason)));
         }
         other => link_news(other, printer),
     }
 }
 
 fn message(arrived: &Arrived, saved: Option<&Path>, printer: &Printer) {
-    let path = saved
-        .or(arrived.path.as_deref())
-        .map(|path| path.display().to_string());
+    let path = saved.or(arrived.path.as_deref()).map(|path| path.display().to_string());
     let value = json!({
         "event": "message", "id": arrived.id.to_string(), "from": arrived.from, "kind": arrived.kind.as_str(),
         "text": arrived.text, "hidden": arrived.hidden, "path": path, "bytes": arrived.bytes,
@@ -165,16 +129,8 @@ fn message(arrived: &Arrived, saved: Option<&Path>, printer: &Printer) {
         let mut line = match &arrived.text {
             Some(text) => format!("{from}: {}", shown(text)),
             None => {
-                let name = arrived
-                    .name
-                    .as_deref()
-                    .map(|name| format!(" {}", shown(name)))
-                    .unwrap_or_default();
-                format!(
-                    "{from} sent a {}{name} ({})",
-                    arrived.kind.as_str(),
-                    size(arrived.bytes)
-                )
+                let name = arrived.name.as_deref().map(|name| format!(" {}", shown(name))).unwrap_or_default();
+                format!("{from} sent a {}{name} ({})", arrived.kind.as_str(), size(arrived.bytes))
             }
         };
         if let Some(hidden) = &arrived.hidden {
@@ -195,10 +151,7 @@ fn link_news(event: &Event, printer: &Printer) {
                 "address": link.address.to_string(), "camera": link.camera,
             });
             printer.result(&value, || {
-                format!(
-                    "{} connected from {} ({}, {})",
-                    link.peer, link.address, link.suite, link.group
-                )
+                format!("{} connected from {} ({}, {})", link.peer, link.address, link.suite, link.group)
             });
         }
         Event::Disconnected { peer, reason } => {
@@ -215,19 +168,10 @@ fn link_news(event: &Event, printer: &Printer) {
             }
         }
         Event::Deferred { to, reason, .. } => {
-            printer.note(&format!(
-                "{to} does not take a message now, it stays in the outbox: {}",
-                shown(reason)
-            ));
+            printer.note(&format!("{to} does not take a message now, it stays in the outbox: {}", shown(reason)));
         }
-        Event::Camera {
-            source,
-            problem: None,
-        } => printer.note(&format!("camera: {source}")),
-        Event::Camera {
-            problem: Some(problem),
-            ..
-        } => printer.note(&format!("camera: no signal: {problem}")),
+        Event::Camera { source, problem: None } => printer.note(&format!("camera: {source}")),
+        Event::Camera { problem: Some(problem), .. } => printer.note(&format!("camera: no signal: {problem}")),
         Event::Trouble { error, hint } => {
             printer.note(&format!("error: {error}"));
             if let Some(hint) = hint {
@@ -282,19 +226,9 @@ fn harmless(arrived: &Arrived) -> String {
     let name = arrived.name.as_deref().unwrap_or(fallback);
     let kept: String = name
         .chars()
-        .map(|c| {
-            if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') {
-                c
-            } else {
-                '_'
-            }
-        })
+        .map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
         .take(100)
         .collect();
     let kept = kept.trim_start_matches('.');
-    if kept.is_empty() {
-        fallback.to_owned()
-    } else {
-        kept.to_owned()
-    }
+    if kept.is_empty() { fallback.to_owned() } else { kept.to_owned() }
 }

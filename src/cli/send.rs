@@ -16,9 +16,7 @@ use crate::media::clip;
 use crate::node::hidden;
 use crate::node::history::History;
 use crate::node::limits::{CLIP_BYTES_MAX, PICTURE_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::node::{
-    DialError, Direction, Draft, DraftKind, Event, LinkInfo, MessageId, Node, Role, State,
-};
+use crate::node::{DialError, Direction, Draft, DraftKind, Event, LinkInfo, MessageId, Node, Role, State};
 
 /// Flags of `miyu send`.
 #[derive(Debug, clap::Args)]
@@ -50,6 +48,8 @@ pub(super) struct Options {
 
 /// Between two dials.
 const REDIAL: Duration = Duration::from_secs(1);
+/// What was queued before is waited for this long after the receipt.
+const REST_OF_QUEUE: Duration = Duration::from_secs(2);
 /// How often the store is asked whether another process has delivered the message.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -70,6 +70,9 @@ pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -
         outcome = wait.deliver(&node, events) => outcome,
         () = node::interrupted() => Err(wait.queued("interrupted")),
     };
+    if outcome.is_ok() {
+        wait.rest_of_queue().await;
+    }
     node.shutdown().await;
     wait.bar.finish_and_clear();
     match outcome {
@@ -81,33 +84,20 @@ pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -
 }
 
 fn draft(options: &Options, printer: &Printer) -> Outcome<Draft> {
-    let name = |path: &PathBuf| {
-        path.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
     if let Some(text) = &options.text {
-        let text = if text == "-" {
-            stdin_text()?
-        } else {
-            text.clone()
-        };
-        return Ok(Draft {
-            kind: DraftKind::Text(text),
-            name: None,
-        });
+        let text = if text == "-" { stdin_text()? } else { text.clone() };
+        return Ok(Draft { kind: DraftKind::Text(text), name: None });
     }
     if let Some(path) = &options.image {
         let bytes = node::read_file(path, PICTURE_BYTES_MAX)?;
         let hide = hidden_text(options)?;
-        if hide.is_some() {
-            if let (_, Some(conversion)) = hidden::capacity(&bytes, false)? {
-                printer.note(&format!("note: {conversion}"));
-            }
+        if hide.is_some()
+            && let (_, Some(conversion)) = hidden::capacity(&bytes, false)?
+        {
+            printer.note(&format!("note: {conversion}"));
         }
-        return Ok(Draft {
-            kind: DraftKind::Picture { bytes, hide },
-            name: name(path),
-        });
+        return Ok(Draft { kind: DraftKind::Picture { bytes, hide }, name: name(path) });
     }
     if let Some(path) = &options.clip {
         let bytes = node::read_file(path, CLIP_BYTES_MAX)?;
@@ -122,18 +112,12 @@ fn draft(options: &Options, printer: &Printer) -> Outcome<Draft> {
         if info.silent {
             printer.note("note: this clip is silent throughout");
         }
-        return Ok(Draft {
-            kind: DraftKind::Clip(bytes),
-            name: name(path),
-        });
+        return Ok(Draft { kind: DraftKind::Clip(bytes), name: name(path) });
     }
     let Some(path) = &options.file else {
         return Err(Failure::new("nothing to send").hint("give a text, --image, --clip or --file"));
     };
-    Ok(Draft {
-        kind: DraftKind::File(path.clone()),
-        name: name(path),
-    })
+    Ok(Draft { kind: DraftKind::File(path.clone()), name: name(path) })
 }
 
 fn hidden_text(options: &Options) -> Outcome<Option<String>> {
@@ -148,10 +132,7 @@ fn stdin_text() -> Outcome<String> {
     use std::io::Read;
     let mut text = String::new();
     // One byte more than allowed is enough to be refused with the limit.
-    let read = std::io::stdin()
-        .lock()
-        .take(TEXT_BYTES_MAX + 1)
-        .read_to_string(&mut text);
+    let read = std::io::stdin().lock().take(TEXT_BYTES_MAX + 1).read_to_string(&mut text);
     read.map_err(|error| Failure::new(format!("cannot read the text from stdin: {error}")))?;
     Ok(text.trim_end_matches('\n').to_owned())
 }
@@ -176,35 +157,24 @@ struct Wait<'a> {
 }
 
 impl<'a> Wait<'a> {
-    fn new(
-        options: &'a Options,
-        printer: &'a Printer,
-        loaded: &Loaded,
-        id: MessageId,
-    ) -> Outcome<Self> {
+    fn new(options: &'a Options, printer: &'a Printer, loaded: &Loaded, id: MessageId) -> Outcome<Self> {
         let history = History::open(&loaded.data)?;
         let peer = loaded.config.peer_named(&options.peer)?.id;
-        let bar = if printer.shows_progress() {
-            ProgressBar::new(0)
-        } else {
-            ProgressBar::hidden()
-        };
-        let style = ProgressStyle::with_template(
-            "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}",
-        );
+        let bar = if printer.shows_progress() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
         if let Ok(style) = style {
             bar.set_style(style);
         }
         bar.set_message(format!("to {}", options.peer));
-        Ok(Self {
-            options,
-            printer,
-            history,
-            peer,
-            id,
-            begun: Instant::now(),
-            bar,
-        })
+        Ok(Self { options, printer, history, peer, id, begun: Instant::now(), bar })
+    }
+
+    /// What waited for the peer from before goes out with this message: it is given a moment for its receipts.
+    async fn rest_of_queue(&self) {
+        let end = Instant::now() + REST_OF_QUEUE;
+        while Instant::now() < end && self.history.pending(&self.peer).is_ok_and(|count| count > 0) {
+            tokio::time::sleep(REST_OF_QUEUE / 100).await;
+        }
     }
 
     fn queued(&self, why: &str) -> Stuck {
@@ -285,9 +255,7 @@ impl<'a> Wait<'a> {
     /// Without an address: a running peer on this folder may have a link.
     async fn by_another(&self, error: DialError) -> Outcome {
         let limit = Duration::from_secs(self.options.timeout);
-        self.printer.note(&format!(
-            "{error}; waiting for a `miyu run` on this data folder to deliver it"
-        ));
+        self.printer.note(&format!("{error}; waiting for a `miyu run` on this data folder to deliver it"));
         while self.begun.elapsed() < limit {
             if let Some(bytes) = self.concluded_by_another()? {
                 self.delivered(bytes, self.elapsed_ms());
@@ -309,9 +277,7 @@ impl<'a> Wait<'a> {
         };
         match message.state {
             State::Delivered => Ok(Some(message.bytes)),
-            State::Failed => {
-                Err(self.refused(message.reason.as_deref().unwrap_or("no reason given")))
-            }
+            State::Failed => Err(self.refused(message.reason.as_deref().unwrap_or("no reason given"))),
             _ => Ok(None),
         }
     }
@@ -338,9 +304,7 @@ impl<'a> Wait<'a> {
         self.bar.finish_and_clear();
         let to = &self.options.peer;
         let value = json!({ "event": "delivered", "id": self.id.to_string(), "to": to, "bytes": bytes, "ms": ms });
-        self.printer.result(&value, || {
-            format!("delivered to {to}: {} in {ms} ms", size(bytes))
-        });
+        self.printer.result(&value, || format!("delivered to {to}: {} in {ms} ms", size(bytes)));
     }
 }
 

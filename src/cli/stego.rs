@@ -54,22 +54,12 @@ pub(super) fn run(command: &Command, global: &Global, printer: &Printer) -> Outc
                 "peer_bytes": peer_bytes, "note": conversion,
             });
             printer.result(&value, || {
-                let note = conversion
-                    .map(|note| format!(" ({note})"))
-                    .unwrap_or_default();
-                format!(
-                    "{}: {bytes} bytes under a passphrase, {peer_bytes} to a peer{note}",
-                    picture.display()
-                )
+                let note = conversion.map(|note| format!(" ({note})")).unwrap_or_default();
+                format!("{}: {bytes} bytes under a passphrase, {peer_bytes} to a peer{note}", picture.display())
             });
             Ok(())
         }
-        Command::Hide {
-            picture,
-            text,
-            text_file: file,
-            out,
-        } => {
+        Command::Hide { picture, text, text_file: file, out } => {
             let text = match (text, file) {
                 (Some(text), _) => text.clone(),
                 (None, Some(file)) => text_file(file)?,
@@ -98,9 +88,7 @@ fn hide(picture: &Path, text: &str, out: &Path, global: &Global, printer: &Print
     let value = json!({
         "event": "hidden", "path": path, "bytes": text.len(), "note": made.conversion,
     });
-    printer.result(&value, || {
-        format!("wrote {path}; it hides {} bytes", text.len())
-    });
+    printer.result(&value, || format!("wrote {path}; it hides {} bytes", text.len()));
     Ok(())
 }
 
@@ -123,9 +111,8 @@ fn reveal(picture: &Path, out: Option<&Path>, global: &Global, printer: &Printer
 /// A text to hide, from a file.
 pub(super) fn text_file(path: &Path) -> Outcome<String> {
     let bytes = node::read_file(path, HIDDEN_BYTES_MAX as u64)?;
-    String::from_utf8(bytes).map_err(|_| {
-        Failure::new(format!("{} is no UTF-8 text", path.display())).hint("only text can be hidden")
-    })
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::new(format!("{} is no UTF-8 text", path.display())).hint("only text can be hidden"))
 }
 
 fn passphrase(global: &Global, twice: bool) -> Outcome<Zeroizing<Vec<u8>>> {
@@ -133,10 +120,8 @@ fn passphrase(global: &Global, twice: bool) -> Outcome<Zeroizing<Vec<u8>>> {
         return node::read_passphrase(file).map_err(|error| Failure::new(error.to_string()));
     }
     if !std::io::stdin().is_terminal() {
-        return Err(
-            Failure::new("a passphrase is needed, and there is no terminal to ask on")
-                .hint("give it with --passphrase-file FILE"),
-        );
+        return Err(Failure::new("a passphrase is needed, and there is no terminal to ask on")
+            .hint("give it with --passphrase-file FILE"));
     }
     let ask = |prompt: &str| {
         rpassword::prompt_password(prompt)

@@ -45,17 +45,13 @@ enum Size {
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -> Outcome {
-    if options
-        .seconds
-        .is_some_and(|seconds| !(seconds > 0.0 && seconds <= 1e9))
-    {
+    if options.seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 1e9)) {
         return Err(Failure::new("--seconds must be above 0").hint("for example --seconds 10"));
     }
     let loaded = node::load(global)?;
     node::check_peer(&loaded, &options.peer)?;
     if let Some(folder) = &options.out {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::file("make the folder", folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file("make the folder", folder, &error))?;
     }
     let (node, events) = node::start(&loaded, Role::OneShot).await?;
     // Nobody reads them here.
@@ -71,11 +67,7 @@ async fn watch(options: &Options, node: &Node, printer: &Printer) -> Outcome {
         Size::Half => SizeClass::Half,
         Size::Quarter => SizeClass::Quarter,
     };
-    let how = WatchOptions {
-        max_fps: options.max_fps,
-        size,
-        still: options.still,
-    };
+    let how = WatchOptions { max_fps: options.max_fps, size, still: options.still };
     let mut handle = node.watch(&options.peer, how).await?;
     printer.note(&format!(
         "watching {}: {}x{} at {:.1} frames a second",
@@ -84,14 +76,7 @@ async fn watch(options: &Options, node: &Node, printer: &Printer) -> Outcome {
         handle.info.height,
         f64::from(handle.info.fps_milli) / 1000.0
     ));
-    let mut view = View {
-        options,
-        printer,
-        begun: Instant::now(),
-        frames: 0,
-        latencies_us: Vec::new(),
-        error_us: 0,
-    };
+    let mut view = View { options, printer, begun: Instant::now(), frames: 0, latencies_us: Vec::new(), error_us: 0 };
     let outcome = view.run(&mut handle).await;
     view.summary(&handle);
     outcome
@@ -111,28 +96,17 @@ const LATENCIES_MAX: usize = 400_000;
 
 impl View<'_> {
     async fn run(&mut self, handle: &mut WatchHandle) -> Outcome {
-        let wanted = if self.options.still {
-            Some(1)
-        } else {
-            self.options.frames
-        };
+        let wanted = if self.options.still { Some(1) } else { self.options.frames };
         let stop = node::interrupted();
         tokio::pin!(stop);
-        let end = self
-            .options
-            .seconds
-            .map(|seconds| self.begun + Duration::from_secs_f64(seconds));
+        let end = self.options.seconds.map(|seconds| self.begun + Duration::from_secs_f64(seconds));
         let mut quiet_since = Instant::now();
         loop {
             if wanted.is_some_and(|wanted| self.frames >= wanted) {
                 return Ok(());
             }
             let silence = quiet_since + SILENCE_MAX;
-            let deadline = end.unwrap_or(silence).min(if wanted.is_some() {
-                silence
-            } else {
-                end.unwrap_or(silence)
-            });
+            let deadline = end.unwrap_or(silence).min(if wanted.is_some() { silence } else { end.unwrap_or(silence) });
             tokio::select! {
                 news = handle.next() => match news {
                     Some(WatchNews::Frame(frame)) => {
@@ -161,22 +135,16 @@ impl View<'_> {
     fn ended(&self, wanted: Option<u64>) -> Outcome {
         match wanted {
             Some(wanted) if self.frames < wanted => Err(self.short(Some(wanted))),
-            None if self.frames == 0 => Err(Failure::new(format!(
-                "not one frame came from {}",
-                self.options.peer
-            ))
-            .hint("does the camera still run? `miyu ping` tells whether its peer is there")),
+            None if self.frames == 0 => Err(Failure::new(format!("not one frame came from {}", self.options.peer))
+                .hint("does the camera still run? `miyu ping` tells whether its peer is there")),
             _ => Ok(()),
         }
     }
 
     fn short(&self, wanted: Option<u64>) -> Failure {
         let wanted = wanted.unwrap_or(0);
-        Failure::new(format!(
-            "{} of {wanted} frames came from {}",
-            self.frames, self.options.peer
-        ))
-        .hint("does the camera still run? `miyu ping` tells whether its peer is there")
+        Failure::new(format!("{} of {wanted} frames came from {}", self.frames, self.options.peer))
+            .hint("does the camera still run? `miyu ping` tells whether its peer is there")
     }
 
     fn frame(&mut self, frame: &WatchFrame) -> Outcome {
@@ -214,11 +182,7 @@ impl View<'_> {
     fn summary(&mut self, handle: &WatchHandle) {
         let counts = handle.counts();
         let seconds = self.begun.elapsed().as_secs_f64();
-        let fps = if seconds > 0.0 {
-            self.frames as f64 / seconds
-        } else {
-            0.0
-        };
+        let fps = if seconds > 0.0 { self.frames as f64 / seconds } else { 0.0 };
         self.latencies_us.sort_unstable();
         let p50 = percentile(&self.latencies_us, 50);
         let p99 = percentile(&self.latencies_us, 99);
@@ -244,9 +208,7 @@ impl View<'_> {
 
 fn percentile(sorted_us: &[i64], percent: usize) -> Option<f64> {
     let last = sorted_us.len().checked_sub(1)?;
-    sorted_us
-        .get(last * percent / 100)
-        .map(|us| *us as f64 / 1000.0)
+    sorted_us.get(last * percent / 100).map(|us| *us as f64 / 1000.0)
 }
 
 fn save(folder: &Path, number: u64, frame: &WatchFrame) -> Outcome<PathBuf> {

@@ -47,12 +47,8 @@ impl AddressError {
             AddressError::BadPort | AddressError::ZeroPort => {
                 "use the port that the peer listens on, such as \"bob.lan:9999\""
             }
-            AddressError::NoBrackets | AddressError::BadIpv6 => {
-                "write an IPv6 address as \"[fd00::12]:9999\""
-            }
-            AddressError::BadHost => {
-                "write \"host:port\", such as \"192.168.1.12:9999\" or \"bob.lan:9999\""
-            }
+            AddressError::NoBrackets | AddressError::BadIpv6 => "write an IPv6 address as \"[fd00::12]:9999\"",
+            AddressError::BadHost => "write \"host:port\", such as \"192.168.1.12:9999\" or \"bob.lan:9999\"",
         };
         Some(mend.to_owned())
     }
@@ -65,16 +61,12 @@ impl FromStr for Address {
         if let Some(rest) = text.strip_prefix('[') {
             let (host, port) = rest.split_once(']').ok_or(AddressError::BadIpv6)?;
             let (ip, zone) = host.split_once('%').unwrap_or((host, "0"));
-            let zone_is_good =
-                !zone.is_empty() && zone.len() <= 32 && zone.chars().all(is_host_char);
+            let zone_is_good = !zone.is_empty() && zone.len() <= 32 && zone.chars().all(is_host_char);
             if ip.parse::<Ipv6Addr>().is_err() || !zone_is_good {
                 return Err(AddressError::BadIpv6);
             }
             let port = port.strip_prefix(':').ok_or(AddressError::NoPort)?;
-            return Ok(Address {
-                host: host.to_owned(),
-                port: parse_port(port)?,
-            });
+            return Ok(Address { host: host.to_owned(), port: parse_port(port)? });
         }
         let (host, port) = text.rsplit_once(':').ok_or(AddressError::NoPort)?;
         if host.contains(':') {
@@ -83,10 +75,7 @@ impl FromStr for Address {
         if host.is_empty() || host.len() > HOST_BYTES_MAX || !host.chars().all(is_host_char) {
             return Err(AddressError::BadHost);
         }
-        Ok(Address {
-            host: host.to_owned(),
-            port: parse_port(port)?,
-        })
+        Ok(Address { host: host.to_owned(), port: parse_port(port)? })
     }
 }
 
@@ -124,13 +113,7 @@ mod tests {
 
     #[test]
     fn reads_and_writes_each_form() {
-        for text in [
-            "bob.lan:9999",
-            "1.2.3.4:9",
-            "[::1]:9",
-            "[fe80::1%eth0]:65535",
-            "my_host-2:1",
-        ] {
+        for text in ["bob.lan:9999", "1.2.3.4:9", "[::1]:9", "[fe80::1%eth0]:65535", "my_host-2:1"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
         let address: Address = "[::1]:9".parse().unwrap();

@@ -21,18 +21,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn new(
-        path: &Path,
-        line: Option<usize>,
-        what: impl Into<String>,
-        mend: impl Into<String>,
-    ) -> Self {
-        ConfigError {
-            path: path.to_path_buf(),
-            line,
-            what: what.into(),
-            mend: mend.into(),
-        }
+    pub(super) fn new(path: &Path, line: Option<usize>, what: impl Into<String>, mend: impl Into<String>) -> Self {
+        ConfigError { path: path.to_path_buf(), line, what: what.into(), mend: mend.into() }
     }
 
     /// The file that was read, or would have been.
@@ -134,16 +124,8 @@ pub(super) struct Faults<'a> {
 
 impl<'a> Faults<'a> {
     pub(super) fn new(path: &'a Path, text: &str) -> Self {
-        let line_ends = text
-            .bytes()
-            .enumerate()
-            .filter_map(|(at, byte)| (byte == b'\n').then_some(at))
-            .collect();
-        Faults {
-            path,
-            line_ends,
-            list: Vec::new(),
-        }
+        let line_ends = text.bytes().enumerate().filter_map(|(at, byte)| (byte == b'\n').then_some(at)).collect();
+        Faults { path, line_ends, list: Vec::new() }
     }
 
     /// The line, from 1, that the byte at `offset` stands on.
@@ -154,8 +136,7 @@ impl<'a> Faults<'a> {
     pub(super) fn add(&mut self, offset: usize, what: impl Into<String>, mend: impl Into<String>) {
         if self.list.len() < FAULTS_MAX {
             let line = Some(self.line(offset));
-            self.list
-                .push(ConfigError::new(self.path, line, what, mend));
+            self.list.push(ConfigError::new(self.path, line, what, mend));
         }
     }
 
@@ -183,10 +164,7 @@ pub(super) fn shown(value: &str) -> String {
 }
 
 /// The candidate that `wanted` is most likely a slip of, if one is close enough.
-pub(super) fn closest<'c>(
-    wanted: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(super) fn closest<'c>(wanted: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let letters: Vec<char> = wanted.to_lowercase().chars().collect();
     // a long text is no slip of a short word, and the comparison is quadratic
     if letters.is_empty() || letters.len() > 64 {
@@ -212,9 +190,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
     for (i, &x) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, &y) in b.iter().enumerate() {
-            let mut best = (above[j] + usize::from(x != y))
-                .min(above[j + 1] + 1)
-                .min(row[j] + 1);
+            let mut best = (above[j] + usize::from(x != y)).min(above[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && x == b[j - 1] && a[i - 1] == y {
                 best = best.min(before[j - 1] + 1);
             }

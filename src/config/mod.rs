@@ -94,10 +94,7 @@ pub struct Allow {
 
 impl Default for Allow {
     fn default() -> Self {
-        Allow {
-            chat: true,
-            camera: false,
-        }
+        Allow { chat: true, camera: false }
     }
 }
 
@@ -145,9 +142,7 @@ impl fmt::Display for UnknownPeer {
 impl UnknownPeer {
     /// The mend where the message does not hold it: an empty table.
     pub fn hint(&self) -> Option<String> {
-        self.names.is_empty().then(|| {
-            "the table has no peer yet: add a [[peer]] with name, key and address".to_owned()
-        })
+        self.names.is_empty().then(|| "the table has no peer yet: add a [[peer]] with name, key and address".to_owned())
     }
 }
 
@@ -168,10 +163,7 @@ impl Config {
             ConfigError::new(path, None, format!("cannot read it: {error}"), mend)
         };
         if path.is_dir() {
-            let mend = format!(
-                "name the file in it, such as {}",
-                path.join(FILE_NAME).display()
-            );
+            let mend = format!("name the file in it, such as {}", path.join(FILE_NAME).display());
             return Err(ConfigError::new(path, None, "it is a folder", mend).into());
         }
         let mut bytes = Vec::new();
@@ -226,10 +218,7 @@ impl Config {
         if let Some(found) = places.iter().find(|place| place.is_file()) {
             return Ok(found.clone());
         }
-        let looked: Vec<String> = places
-            .iter()
-            .map(|place| absolute(place).display().to_string())
-            .collect();
+        let looked: Vec<String> = places.iter().map(|place| absolute(place).display().to_string()).collect();
         Err(ConfigError::new(
             Path::new(FILE_NAME),
             None,
@@ -278,11 +267,7 @@ impl Config {
             let names: Vec<String> = self.peers.iter().map(|peer| peer.name.clone()).collect();
             let meant = fault::closest(name, names.iter().map(String::as_str)).map(str::to_owned);
             let quoted = fault::shown(name);
-            UnknownPeer {
-                wanted: quoted.trim_matches('"').to_owned(),
-                meant,
-                names,
-            }
+            UnknownPeer { wanted: quoted.trim_matches('"').to_owned(), meant, names }
         })
     }
 }

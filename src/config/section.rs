@@ -27,10 +27,7 @@ pub(super) struct Section<'t, 'i> {
 
 impl<'t, 'i> Section<'t, 'i> {
     pub(super) fn find(&self, key: &str) -> Option<(usize, &'t Value<'i>)> {
-        self.table
-            .iter()
-            .find(|(name, _)| name.get_ref() == key)
-            .map(|(name, value)| (name.span().start, value))
+        self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| (name.span().start, value))
     }
 
     pub(super) fn refuse_unknown(&self, known: &[&str], faults: &mut Faults<'_>) {
@@ -57,11 +54,7 @@ impl<'t, 'i> Section<'t, 'i> {
             Some(table) => Ok(Some(Section { title, at, table })),
             None => {
                 let what = format!("`{key}` in the table is not a section");
-                faults.add(
-                    at,
-                    what,
-                    format!("write {title}, in one pair of brackets, once"),
-                );
+                faults.add(at, what, format!("write {title}, in one pair of brackets, once"));
                 Err(Faulty)
             }
         }
@@ -94,20 +87,11 @@ impl<'t, 'i> Section<'t, 'i> {
         }
     }
 
-    pub(super) fn required(
-        &self,
-        key: &str,
-        example: &str,
-        faults: &mut Faults<'_>,
-    ) -> Option<(usize, &'t str)> {
+    pub(super) fn required(&self, key: &str, example: &str, faults: &mut Faults<'_>) -> Option<(usize, &'t str)> {
         match self.text(key, example, faults) {
             Ok(Some(found)) => Some(found),
             Ok(None) => {
-                faults.add(
-                    self.at,
-                    format!("{} has no `{key}`", self.title),
-                    format!("add {example}"),
-                );
+                faults.add(self.at, format!("{} has no `{key}`", self.title), format!("add {example}"));
                 None
             }
             Err(Faulty) => None,
@@ -123,10 +107,7 @@ impl<'t, 'i> Section<'t, 'i> {
         faults: &mut Faults<'_>,
     ) {
         let found = value.get_ref().type_str();
-        let what = format!(
-            "`{key}` in {} must be {wanted}, but is of type {found}",
-            self.title
-        );
+        let what = format!("`{key}` in {} must be {wanted}, but is of type {found}", self.title);
         faults.add(value.span().start, what, format!("write {example}"));
     }
 }

@@ -12,8 +12,7 @@ use super::section::{Faulty, Section, suggest};
 use super::{
     ADDRESSES_MAX, Address, Allow, Config, ConfigError, ConfigErrors, DEFAULT_PORT, FILE_BYTES_MAX,
     KEY_UPDATE_MINUTES_DEFAULT, KEY_UPDATE_MINUTES_MAX, LinkSettings, Me, NAME_BYTES_MAX,
-    NEW_HANDSHAKE_MINUTES_DEFAULT, NEW_HANDSHAKE_MINUTES_MAX, PEERS_MAX, Peer, absolute,
-    default_data,
+    NEW_HANDSHAKE_MINUTES_DEFAULT, NEW_HANDSHAKE_MINUTES_MAX, PEERS_MAX, Peer, absolute, default_data,
 };
 use crate::crypto::sm2::PublicKey;
 use crate::identity::{PeerId, parse_key_line};
@@ -67,13 +66,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
         (Some(config), true) => Ok(config),
         (_, _) => Err(faults.into_errors().unwrap_or_else(|| {
             // a part that is missing has always said why
-            ConfigError::new(
-                path,
-                None,
-                "it cannot be used",
-                "compare it with the sample",
-            )
-            .into()
+            ConfigError::new(path, None, "it cannot be used", "compare it with the sample").into()
         })),
     }
 }
@@ -89,11 +82,7 @@ fn syntax_mend(what: &str) -> &'static str {
 }
 
 fn read_root(root: &DeTable<'_>, path: &Path, faults: &mut Faults<'_>) -> Option<Config> {
-    let top = Section {
-        title: "the table",
-        at: 0,
-        table: root,
-    };
+    let top = Section { title: "the table", at: 0, table: root };
     top.refuse_unknown(TOP_KEYS, faults);
     let me = match top.section("me", "[me]", faults) {
         Ok(Some(section)) => read_me(&section, path, faults),
@@ -109,27 +98,14 @@ fn read_root(root: &DeTable<'_>, path: &Path, faults: &mut Faults<'_>) -> Option
         Ok(Some(section)) => read_link(&section, faults),
         Ok(None) | Err(Faulty) => LinkSettings::default(),
     };
-    Some(Config {
-        path: path.to_path_buf(),
-        me: me?,
-        peers,
-        link,
-        key_lines,
-    })
+    Some(Config { path: path.to_path_buf(), me: me?, peers, link, key_lines })
 }
 
 fn read_me(section: &Section<'_, '_>, path: &Path, faults: &mut Faults<'_>) -> Option<Me> {
     section.refuse_unknown(ME_KEYS, faults);
-    let folder = absolute(path)
-        .parent()
-        .map(Path::to_path_buf)
-        .unwrap_or_default();
-    let name = section
-        .required("name", ME_NAME, faults)
-        .and_then(|(at, text)| check_name(text, at, faults));
-    let key = section
-        .required("key", ME_KEY, faults)
-        .and_then(|(at, text)| check_key_file(text, at, &folder, faults));
+    let folder = absolute(path).parent().map(Path::to_path_buf).unwrap_or_default();
+    let name = section.required("name", ME_NAME, faults).and_then(|(at, text)| check_name(text, at, faults));
+    let key = section.required("key", ME_KEY, faults).and_then(|(at, text)| check_key_file(text, at, &folder, faults));
     let listen = match section.text("listen", ME_LISTEN, faults) {
         Ok(Some((at, text))) => check_listen(text, at, faults),
         Ok(None) => Some(SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT))),
@@ -141,22 +117,13 @@ fn read_me(section: &Section<'_, '_>, path: &Path, faults: &mut Faults<'_>) -> O
             let data = default_data(name);
             if data.is_none() {
                 let mend = format!("add {ME_DATA}");
-                faults.add(
-                    section.at,
-                    "this account has no home folder for `data`",
-                    mend,
-                );
+                faults.add(section.at, "this account has no home folder for `data`", mend);
             }
             data
         }),
         Err(Faulty) => None,
     };
-    Some(Me {
-        name: name?,
-        key: key?,
-        listen: listen?,
-        data: data?,
-    })
+    Some(Me { name: name?, key: key?, listen: listen?, data: data? })
 }
 
 fn check_path(
@@ -175,40 +142,24 @@ fn check_path(
     Some(absolute(&folder.join(text)))
 }
 
-fn check_key_file(
-    text: &str,
-    at: usize,
-    folder: &Path,
-    faults: &mut Faults<'_>,
-) -> Option<PathBuf> {
+fn check_key_file(text: &str, at: usize, folder: &Path, faults: &mut Faults<'_>) -> Option<PathBuf> {
     let key = check_path(text, at, "key", ME_KEY, folder, faults)?;
     match std::fs::metadata(&key) {
         Ok(found) if found.is_file() => Some(key),
         Ok(_) => {
             let what = format!("`key` in [me] is no file: {}", key.display());
-            faults.add(
-                at,
-                what,
-                format!("name the private key file, such as {ME_KEY}"),
-            );
+            faults.add(at, what, format!("name the private key file, such as {ME_KEY}"));
             None
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let what = format!("no such key file: {}", key.display());
-            let mend = format!(
-                "make it with `miyu keygen --out {}`, or name the right file",
-                key.display()
-            );
+            let mend = format!("make it with `miyu keygen --out {}`, or name the right file", key.display());
             faults.add(at, what, mend);
             None
         }
         Err(error) => {
             let what = format!("cannot look at the key file {}: {error}", key.display());
-            faults.add(
-                at,
-                what,
-                "make the file and its folder readable for this user",
-            );
+            faults.add(at, what, "make the file and its folder readable for this user");
             None
         }
     }
@@ -223,13 +174,8 @@ fn check_listen(text: &str, at: usize, faults: &mut Faults<'_>) -> Option<Socket
             None
         }
         Err(_) => {
-            let what = format!(
-                "`listen` in [me] is no IP address with a port: {}",
-                shown(text)
-            );
-            let mend = format!(
-                "write {ME_LISTEN} for all addresses of this machine, or 192.168.1.10:9999 for one"
-            );
+            let what = format!("`listen` in [me] is no IP address with a port: {}", shown(text));
+            let mend = format!("write {ME_LISTEN} for all addresses of this machine, or 192.168.1.10:9999 for one");
             faults.add(at, what, mend);
             None
         }
@@ -238,10 +184,7 @@ fn check_listen(text: &str, at: usize, faults: &mut Faults<'_>) -> Option<Socket
 
 fn check_name(text: &str, at: usize, faults: &mut Faults<'_>) -> Option<String> {
     let (what, mend) = if text.is_empty() {
-        (
-            "the name is empty".to_owned(),
-            "give it a name, such as \"bob\"".to_owned(),
-        )
+        ("the name is empty".to_owned(), "give it a name, such as \"bob\"".to_owned())
     } else if text.len() > NAME_BYTES_MAX {
         (
             format!("the name {} is {} bytes long", shown(text), text.len()),
@@ -249,18 +192,11 @@ fn check_name(text: &str, at: usize, faults: &mut Faults<'_>) -> Option<String> 
         )
     } else if let Some(bad) = text.chars().find(|&c| is_misleading(c)) {
         (
-            format!(
-                "the name {} holds the invisible character U+{:04X}",
-                shown(text),
-                u32::from(bad)
-            ),
+            format!("the name {} holds the invisible character U+{:04X}", shown(text), u32::from(bad)),
             "type the name anew, with visible characters only".to_owned(),
         )
     } else if text.trim() != text {
-        (
-            format!("the name {} begins or ends with a space", shown(text)),
-            "take the space away".to_owned(),
-        )
+        (format!("the name {} begins or ends with a space", shown(text)), "take the space away".to_owned())
     } else {
         return Some(text.to_owned());
     };
@@ -283,11 +219,7 @@ struct Taken {
     keys: HashMap<PublicKey, (String, usize)>,
 }
 
-fn read_peers(
-    top: &Section<'_, '_>,
-    me: Option<&Me>,
-    faults: &mut Faults<'_>,
-) -> (Vec<Peer>, Vec<usize>) {
+fn read_peers(top: &Section<'_, '_>, me: Option<&Me>, faults: &mut Faults<'_>) -> (Vec<Peer>, Vec<usize>) {
     let (mut peers, mut key_lines) = (Vec::new(), Vec::new());
     let Some((_, value)) = top.find("peer") else {
         return (peers, key_lines);
@@ -314,11 +246,7 @@ fn read_peers(
             faults.add(at, wrong, mend);
             continue;
         };
-        let section = Section {
-            title: "[[peer]]",
-            at,
-            table,
-        };
+        let section = Section { title: "[[peer]]", at, table };
         if let Some((peer, line)) = read_peer(&section, &mut taken, faults) {
             peers.push(peer);
             key_lines.push(line);
@@ -327,11 +255,7 @@ fn read_peers(
     (peers, key_lines)
 }
 
-fn read_peer(
-    section: &Section<'_, '_>,
-    taken: &mut Taken,
-    faults: &mut Faults<'_>,
-) -> Option<(Peer, usize)> {
+fn read_peer(section: &Section<'_, '_>, taken: &mut Taken, faults: &mut Faults<'_>) -> Option<(Peer, usize)> {
     section.refuse_unknown(PEER_KEYS, faults);
     let name = section
         .required("name", PEER_NAME, faults)
@@ -339,10 +263,7 @@ fn read_peer(
     let name = name.and_then(|(at, name)| {
         let line = faults.line(at);
         if let Some(first) = taken.names.get(&name) {
-            let what = format!(
-                "the name {} is taken already, on line {first}",
-                shown(&name)
-            );
+            let what = format!("the name {} is taken already, on line {first}", shown(&name));
             faults.add(at, what, "give each peer, and yourself, a name of its own");
             return None;
         }
@@ -350,19 +271,12 @@ fn read_peer(
         Some(name)
     });
     let title = name.clone().unwrap_or_else(|| "?".to_owned());
-    let key = section
-        .required("key", PEER_KEY, faults)
-        .and_then(|(at, text)| check_key(text, at, &title, taken, faults));
+    let key =
+        section.required("key", PEER_KEY, faults).and_then(|(at, text)| check_key(text, at, &title, taken, faults));
     let addresses = read_addresses(section, faults);
     let allow = read_allow(section, faults);
     let (key, line) = key?;
-    let peer = Peer {
-        name: name?,
-        id: PeerId::of(&key),
-        key,
-        addresses: addresses?,
-        allow: allow?,
-    };
+    let peer = Peer { name: name?, id: PeerId::of(&key), key, addresses: addresses?, allow: allow? };
     Some((peer, line))
 }
 
@@ -376,10 +290,7 @@ fn check_key(
     let key = match parse_key_line(text) {
         Ok(key) => key,
         Err(error) => {
-            let what = format!(
-                "the key of peer {} is no SM2 public key: {error}",
-                shown(name)
-            );
+            let what = format!("the key of peer {} is no SM2 public key: {error}", shown(name));
             let mend = "copy the whole line, from sm2: on, that `miyu id` prints on that machine";
             faults.add(at, what, mend);
             return None;
@@ -387,16 +298,8 @@ fn check_key(
     };
     let line = faults.line(at);
     if let Some((other, first)) = taken.keys.get(&key) {
-        let what = format!(
-            "the key of peer {} is that of peer {} on line {first} too",
-            shown(name),
-            shown(other)
-        );
-        faults.add(
-            at,
-            what,
-            "one of the two is a slip: ask both for the line of `miyu id`",
-        );
+        let what = format!("the key of peer {} is that of peer {} on line {first} too", shown(name), shown(other));
+        faults.add(at, what, "one of the two is a slip: ask both for the line of `miyu id`");
         return None;
     }
     taken.keys.insert(key.clone(), (name.to_owned(), line));
@@ -411,36 +314,20 @@ fn read_addresses(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> Option<
         DeValue::String(_) => std::slice::from_ref(value),
         DeValue::Array(list) => list,
         _ => {
-            section.wrong_type(
-                "address",
-                value,
-                "a text or a list of texts",
-                PEER_ADDRESS,
-                faults,
-            );
+            section.wrong_type("address", value, "a text or a list of texts", PEER_ADDRESS, faults);
             return None;
         }
     };
     if items.len() > ADDRESSES_MAX {
         let what = format!("the peer has {} addresses", items.len());
-        faults.add(
-            value.span().start,
-            what,
-            format!("keep the {ADDRESSES_MAX} best"),
-        );
+        faults.add(value.span().start, what, format!("keep the {ADDRESSES_MAX} best"));
         return None;
     }
     let mut addresses = Vec::new();
     let mut good = true;
     for item in items {
         let Some(text) = item.get_ref().as_str() else {
-            section.wrong_type(
-                "address",
-                item,
-                "a text or a list of texts",
-                PEER_ADDRESS,
-                faults,
-            );
+            section.wrong_type("address", item, "a text or a list of texts", PEER_ADDRESS, faults);
             good = false;
             continue;
         };
@@ -464,10 +351,7 @@ fn read_allow(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> Option<Allo
         section.wrong_type("allow", value, "a list of texts", PEER_ALLOW, faults);
         return None;
     };
-    let mut allow = Allow {
-        chat: false,
-        camera: false,
-    };
+    let mut allow = Allow { chat: false, camera: false };
     let mut good = true;
     for item in list.iter() {
         match item.get_ref().as_str() {
@@ -511,15 +395,7 @@ fn read_link(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> LinkSettings
         }
     };
     LinkSettings {
-        key_update: minutes(
-            "key_update_minutes",
-            KEY_UPDATE_MINUTES_DEFAULT,
-            KEY_UPDATE_MINUTES_MAX,
-        ),
-        new_handshake: minutes(
-            "new_handshake_minutes",
-            NEW_HANDSHAKE_MINUTES_DEFAULT,
-            NEW_HANDSHAKE_MINUTES_MAX,
-        ),
+        key_update: minutes("key_update_minutes", KEY_UPDATE_MINUTES_DEFAULT, KEY_UPDATE_MINUTES_MAX),
+        new_handshake: minutes("new_handshake_minutes", NEW_HANDSHAKE_MINUTES_DEFAULT, NEW_HANDSHAKE_MINUTES_MAX),
     }
 }

@@ -32,25 +32,15 @@ pub struct Sm4Gcm {
 impl Sm4Gcm {
     /// Expands `key`.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        Self {
-            aead: AesGcm::new(key.into()),
-        }
+        Self { aead: AesGcm::new(key.into()) }
     }
 
     /// Enciphers `buf` in place and returns the tag over `aad` and the ciphertext.
     ///
     /// # Panics
     /// If `buf` is longer than [`MESSAGE_BYTES_MAX`] (64 GiB in one piece of memory; callers seal chunks).
-    pub fn seal_in_place(
-        &self,
-        nonce: &[u8; NONCE_BYTES],
-        aad: &[u8],
-        buf: &mut [u8],
-    ) -> [u8; TAG_BYTES] {
-        match self
-            .aead
-            .encrypt_inout_detached(nonce.into(), aad, buf.into())
-        {
+    pub fn seal_in_place(&self, nonce: &[u8; NONCE_BYTES], aad: &[u8], buf: &mut [u8]) -> [u8; TAG_BYTES] {
+        match self.aead.encrypt_inout_detached(nonce.into(), aad, buf.into()) {
             Ok(tag) => tag.into(),
             // its only error is about lengths; anything but stopping would send clear text or lie about a tag
             // panic-ok: GCM's own bound (NIST SP 800-38D §5.2.1.1), 64 GiB in one buffer
@@ -69,12 +59,10 @@ impl Sm4Gcm {
         buf: &mut [u8],
         tag: &[u8; TAG_BYTES],
     ) -> Result<(), TagMismatch> {
-        self.aead
-            .decrypt_inout_detached(nonce.into(), aad, (&mut *buf).into(), tag.into())
-            .map_err(|_| {
-                buf.fill(0);
-                TagMismatch
-            })
+        self.aead.decrypt_inout_detached(nonce.into(), aad, (&mut *buf).into(), tag.into()).map_err(|_| {
+            buf.fill(0);
+            TagMismatch
+        })
     }
 }
 

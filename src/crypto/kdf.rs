@@ -38,10 +38,7 @@ impl HmacSm3 {
         } else {
             block[..key.len()].copy_from_slice(key);
         }
-        let mut mac = Self {
-            inner: Sm3::new(),
-            outer: Sm3::new(),
-        };
+        let mut mac = Self { inner: Sm3::new(), outer: Sm3::new() };
         block.iter_mut().for_each(|byte| *byte ^= 0x36);
         mac.inner.update(&*block);
         block.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
@@ -90,11 +87,7 @@ pub fn hkdf_extract(salt: &[u8], ikm: &[u8]) -> [u8; DIGEST_BYTES] {
 ///
 /// # Errors
 /// [`OutputTooLong`] if `out` is longer than [`HKDF_OUTPUT_BYTES_MAX`]; `out` is untouched then.
-pub fn hkdf_expand(
-    prk: &[u8; DIGEST_BYTES],
-    info: &[&[u8]],
-    out: &mut [u8],
-) -> Result<(), OutputTooLong> {
+pub fn hkdf_expand(prk: &[u8; DIGEST_BYTES], info: &[&[u8]], out: &mut [u8]) -> Result<(), OutputTooLong> {
     if out.len() > HKDF_OUTPUT_BYTES_MAX {
         return Err(OutputTooLong { asked: out.len() });
     }
@@ -124,9 +117,7 @@ pub fn pbkdf2(password: &[u8], salt: &[u8], iterations: NonZeroU32, out: &mut [u
         let mut sum = round.clone();
         for _ in 1..iterations.get() {
             *round = hmac_from(keyed.clone(), &[&*round]);
-            sum.iter_mut()
-                .zip(round.iter())
-                .for_each(|(sum, byte)| *sum ^= byte);
+            sum.iter_mut().zip(round.iter()).for_each(|(sum, byte)| *sum ^= byte);
         }
         chunk.copy_from_slice(&sum[..chunk.len()]);
     }

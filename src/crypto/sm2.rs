@@ -45,8 +45,8 @@ pub const SIGNATURE_BYTES_MAX: usize = 72;
 /// SubjectPublicKeyInfo (RFC 5480 §2) up to the point: id-ecPublicKey, curve 1.2.156.10197.1.301,
 /// then a BIT STRING of 65 bytes.
 const SPKI_PREFIX: [u8; SPKI_BYTES - UNCOMPRESSED_BYTES] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
-    0x81, 0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d, 0x03, 0x42, 0x00,
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf,
+    0x55, 0x01, 0x82, 0x2d, 0x03, 0x42, 0x00,
 ];
 
 /// a, b and the base point as ZA hashes them (GB/T 32918.5 §2; GB/T 32918.2 §5.5).
@@ -59,9 +59,7 @@ const CURVE_PARAMETERS: [[u8; 32]; 4] = [
 
 /// Bytes that are no secret key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "secret key is out of range: it must be a number from 1 to n-2, n being the order of the sm2 curve"
-)]
+#[error("secret key is out of range: it must be a number from 1 to n-2, n being the order of the sm2 curve")]
 pub struct BadKey;
 
 /// Bytes that are no public key.
@@ -91,9 +89,7 @@ pub enum BadPoint {
 
 /// The signature is not one of this message, ID and key, or not strict DER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "sm2 signature is wrong: another key, another id, a changed message or a damaged signature"
-)]
+#[error("sm2 signature is wrong: another key, another id, a changed message or a damaged signature")]
 pub struct BadSignature;
 
 /// A secret scalar d in 1..=n-2 (GB/T 32918.1 §6.1), with its public key and (1 + d)⁻¹ computed once.
@@ -123,23 +119,14 @@ impl SecretKey {
     /// # Errors
     /// [`BadKey`] unless it is in 1..=n-2: n-1 would make 1 + d vanish, and d = 0 has no public key.
     pub fn from_bytes(bytes: &[u8; SECRET_BYTES]) -> Result<Self, BadKey> {
-        let scalar = Scalar::from_repr(FieldBytes::from(*bytes))
-            .into_option()
-            .ok_or(BadKey)?;
+        let scalar = Scalar::from_repr(FieldBytes::from(*bytes)).into_option().ok_or(BadKey)?;
         if bool::from(scalar.is_zero()) {
             return Err(BadKey);
         }
-        let inverse = (scalar + Scalar::ONE)
-            .invert()
-            .into_option()
-            .ok_or(BadKey)?;
-        let public = PublicKey::from_affine(ProjectivePoint::mul_by_generator(&scalar).to_affine())
-            .map_err(|_| BadKey)?;
-        Ok(Self {
-            scalar,
-            inverse,
-            public,
-        })
+        let inverse = (scalar + Scalar::ONE).invert().into_option().ok_or(BadKey)?;
+        let public =
+            PublicKey::from_affine(ProjectivePoint::mul_by_generator(&scalar).to_affine()).map_err(|_| BadKey)?;
+        Ok(Self { scalar, inverse, public })
     }
 
     /// The big-endian scalar.
@@ -237,14 +224,10 @@ impl PublicKey {
 
     fn from_sec1(bytes: &[u8], want: usize, forms: &[u8]) -> Result<Self, BadPoint> {
         match bytes.first() {
-            _ if bytes.len() != want => Err(BadPoint::Length {
-                got: bytes.len(),
-                want,
-            }),
+            _ if bytes.len() != want => Err(BadPoint::Length { got: bytes.len(), want }),
             Some(form) if !forms.contains(form) => Err(BadPoint::Form { got: *form }),
             _ => {
-                let key =
-                    ::sm2::PublicKey::from_sec1_bytes(bytes).map_err(|_| BadPoint::NotOnCurve)?;
+                let key = ::sm2::PublicKey::from_sec1_bytes(bytes).map_err(|_| BadPoint::NotOnCurve)?;
                 Self::from_affine(*key.as_affine())
             }
         }
@@ -252,9 +235,7 @@ impl PublicKey {
 
     fn from_affine(point: AffinePoint) -> Result<Self, BadPoint> {
         let encoded = point.to_sec1_point(false).as_bytes().try_into();
-        encoded
-            .map(|encoded| Self { point, encoded })
-            .map_err(|_| BadPoint::NotOnCurve)
+        encoded.map(|encoded| Self { point, encoded }).map_err(|_| BadPoint::NotOnCurve)
     }
 
     /// 0x04, x, y.
@@ -284,10 +265,7 @@ impl PublicKey {
     /// [`BadPoint`] for another length, algorithm, curve or form, or a point off the curve.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, BadPoint> {
         if der.len() != SPKI_BYTES {
-            return Err(BadPoint::Length {
-                got: der.len(),
-                want: SPKI_BYTES,
-            });
+            return Err(BadPoint::Length { got: der.len(), want: SPKI_BYTES });
         }
         let point = der.strip_prefix(&SPKI_PREFIX).ok_or(BadPoint::NotSpki)?;
         Self::from_uncompressed(point)
@@ -298,12 +276,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`BadSignature`] if it does not match, is not strict DER, or `id` is over [`ID_BYTES_MAX`].
-    pub fn verify(
-        &self,
-        id: &[u8],
-        message: &[u8],
-        signature_der: &[u8],
-    ) -> Result<(), BadSignature> {
+    pub fn verify(&self, id: &[u8], message: &[u8], signature_der: &[u8]) -> Result<(), BadSignature> {
         if id.len() > ID_BYTES_MAX {
             return Err(BadSignature);
         }
@@ -323,11 +296,7 @@ impl PublicKey {
             return Err(BadSignature);
         }
         let x = Scalar::reduce(&point.to_affine().x());
-        if *e + x == r {
-            Ok(())
-        } else {
-            Err(BadSignature)
-        }
+        if *e + x == r { Ok(()) } else { Err(BadSignature) }
     }
 
     /// e = SM3(ZA ‖ M) mod n, ZA = SM3(ENTL ‖ ID ‖ a ‖ b ‖ G ‖ this key) (GB/T 32918.2 §5.5).
@@ -363,9 +332,7 @@ impl std::hash::Hash for PublicKey {
 impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PublicKey(")?;
-        self.to_compressed()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.to_compressed().iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
         f.write_str(")")
     }
 }
@@ -380,10 +347,7 @@ impl Nonces {
     fn new(secret: &Scalar, e: &Scalar) -> Self {
         let secret = Zeroizing::new(<[u8; 32]>::from(secret.to_repr()));
         let e: [u8; 32] = e.to_repr().into();
-        let mut state = Self {
-            key: [0; 32],
-            value: [1; 32],
-        };
+        let mut state = Self { key: [0; 32], value: [1; 32] };
         for step in [0u8, 1] {
             state.key = kdf::hmac(&state.key, &[&state.value, &[step], &*secret, &e]);
             state.value = kdf::hmac(&state.key, &[&state.value]);
@@ -434,12 +398,7 @@ fn signature_der(r: &Scalar, s: &Scalar) -> Vec<u8> {
 fn signature_scalars(signature: &[u8]) -> Option<(Scalar, Scalar)> {
     let mut reader = SliceReader::new(signature).ok()?;
     let (r, s) = reader
-        .sequence(|inner| {
-            Ok::<_, der::Error>((
-                inner.decode::<UintRef<'_>>()?,
-                inner.decode::<UintRef<'_>>()?,
-            ))
-        })
+        .sequence(|inner| Ok::<_, der::Error>((inner.decode::<UintRef<'_>>()?, inner.decode::<UintRef<'_>>()?)))
         .ok()?;
     reader.finish().ok()?;
     Some((signature_scalar(r)?, signature_scalar(s)?))
@@ -456,11 +415,7 @@ fn signature_scalar(integer: UintRef<'_>) -> Option<Scalar> {
 /// 32 bytes from 64 upper-case hexadecimal digits, at compile time.
 const fn hex32(digits: &[u8; 64]) -> [u8; 32] {
     const fn nibble(digit: u8) -> u8 {
-        if digit >= b'A' {
-            digit - b'A' + 10
-        } else {
-            digit - b'0'
-        }
+        if digit >= b'A' { digit - b'A' + 10 } else { digit - b'0' }
     }
     let mut out = [0u8; 32];
     let mut index = 0;
@@ -488,14 +443,8 @@ mod tests {
         let bytes = |scalar: Scalar| <[u8; 32]>::from(scalar.to_repr());
         let hash = hex32(b"F0B43E94BA45ACCAACE692ED534382EB17E6AB5A19CE7B31F4486FDFC0D28640");
         assert_eq!(bytes(e), hash);
-        assert_eq!(
-            bytes(r),
-            hex32(b"F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3")
-        );
-        assert_eq!(
-            bytes(s),
-            hex32(b"B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA")
-        );
+        assert_eq!(bytes(r), hex32(b"F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3"));
+        assert_eq!(bytes(s), hex32(b"B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA"));
     }
 
     /// r = 0, r + k = n and s = 0 must ask for another nonce, not give a signature that verifies nowhere.
@@ -517,9 +466,7 @@ mod tests {
     #[test]
     fn signatures_outside_of_the_ranges_are_refused() {
         let key = SecretKey::from_bytes(&[7; 32]).unwrap();
-        let x_of = |secret: Scalar| {
-            Scalar::reduce(&ProjectivePoint::mul_by_generator(&secret).to_affine().x())
-        };
+        let x_of = |secret: Scalar| Scalar::reduce(&ProjectivePoint::mul_by_generator(&secret).to_affine().x());
         let (d, seven) = (key.scalar, Scalar::from(7u64));
         let check = |r: Scalar, s: Scalar| {
             // the e that makes r = e + x([s]G + [r + s]P) true
@@ -532,11 +479,7 @@ mod tests {
         assert_eq!(check(seven, -seven), Err(BadSignature), "t = 0");
         // [s]G + [t]P is the identity, whose x is no number: affine coordinates give 0 for it
         let s = -(seven * d) * key.inverse;
-        assert_eq!(
-            key.public.verify_hash(&seven, &signature_der(&seven, &s)),
-            Err(BadSignature),
-            "the identity"
-        );
+        assert_eq!(key.public.verify_hash(&seven, &signature_der(&seven, &s)), Err(BadSignature), "the identity");
     }
 
     #[test]
@@ -558,9 +501,6 @@ mod tests {
         }
         let longest = signature_der(&-Scalar::ONE, &-Scalar::ONE);
         assert_eq!(longest.len(), SIGNATURE_BYTES_MAX);
-        assert_eq!(
-            signature_scalars(&longest).unwrap(),
-            (-Scalar::ONE, -Scalar::ONE)
-        );
+        assert_eq!(signature_scalars(&longest).unwrap(), (-Scalar::ONE, -Scalar::ONE));
     }
 }

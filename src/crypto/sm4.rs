@@ -27,9 +27,7 @@ pub struct Sm4 {
 impl Sm4 {
     /// Expands `key` into the 32 round keys.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        Self {
-            cipher: ::sm4::Sm4::new(key.into()),
-        }
+        Self { cipher: ::sm4::Sm4::new(key.into()) }
     }
 
     /// Enciphers one block in place.
@@ -59,10 +57,7 @@ pub fn cbc_encrypt(key: &[u8; KEY_BYTES], iv: &[u8; BLOCK_BYTES], plain: &[u8]) 
     let mut last = Zeroizing::new([(BLOCK_BYTES - rest.len()) as u8; BLOCK_BYTES]);
     last[..rest.len()].copy_from_slice(rest);
     for block in blocks.iter().chain([&*last]) {
-        chain
-            .iter_mut()
-            .zip(block)
-            .for_each(|(chain, byte)| *chain ^= byte);
+        chain.iter_mut().zip(block).for_each(|(chain, byte)| *chain ^= byte);
         cipher.encrypt_block(&mut chain);
         out.extend_from_slice(&chain);
     }
@@ -88,10 +83,7 @@ pub fn cbc_decrypt(
     for sealed in blocks {
         let mut block = Zeroizing::new(*sealed);
         cipher.decrypt_block(&mut block);
-        block
-            .iter_mut()
-            .zip(chain)
-            .for_each(|(byte, chain)| *byte ^= chain);
+        block.iter_mut().zip(chain).for_each(|(byte, chain)| *byte ^= chain);
         plain.extend_from_slice(&*block);
         chain = sealed;
     }

@@ -47,38 +47,19 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     check_kind(path, &metadata)?;
     check_mode(path, &metadata)?;
     let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX + 1));
-    file.take(KEY_FILE_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut text)
-        .map_err(broken)?;
-    if text.len() > KEY_FILE_BYTES_MAX {
-        Err(KeyFileError::TooLong)
-    } else {
-        Ok(text)
-    }
+    file.take(KEY_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut text).map_err(broken)?;
+    if text.len() > KEY_FILE_BYTES_MAX { Err(KeyFileError::TooLong) } else { Ok(text) }
 }
 
 fn check_kind(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyFileError> {
-    if metadata.is_file() {
-        Ok(())
-    } else {
-        Err(KeyFileError::NotAFile {
-            path: path.to_owned(),
-        })
-    }
+    if metadata.is_file() { Ok(()) } else { Err(KeyFileError::NotAFile { path: path.to_owned() }) }
 }
 
 #[cfg(unix)]
 fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyFileError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(KeyFileError::OpenToOthers {
-            path: path.to_owned(),
-            mode,
-        })
-    }
+    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::OpenToOthers { path: path.to_owned(), mode }) }
 }
 
 #[cfg(not(unix))]
@@ -98,17 +79,13 @@ pub fn save_new(path: &Path, pem: &str) -> Result<(), KeyFileError> {
     let folder = folder_of(path);
     create_folder(folder).map_err(|source| fault(folder, "make a folder for the", source))?;
     if fs::symlink_metadata(path).is_ok() {
-        return Err(KeyFileError::AlreadyExists {
-            path: path.to_owned(),
-        });
+        return Err(KeyFileError::AlreadyExists { path: path.to_owned() });
     }
     let draft = Draft::write(path, folder, pem).map_err(|source| fault(path, "write", source))?;
     match publish(&draft.path, path) {
         Ok(()) => {}
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(KeyFileError::AlreadyExists {
-                path: path.to_owned(),
-            });
+            return Err(KeyFileError::AlreadyExists { path: path.to_owned() });
         }
         Err(source) => return Err(fault(path, "write", source)),
     }
@@ -139,9 +116,7 @@ struct Draft {
 
 impl Draft {
     fn write(path: &Path, folder: &Path, pem: &str) -> io::Result<Self> {
-        let name = path
-            .file_name()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
+        let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no file name"))?;
         let mut hidden = std::ffi::OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{:016x}", system_rng().next_u64()));
@@ -193,11 +168,7 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 }
 
 fn fault(path: &Path, action: &'static str, source: io::Error) -> KeyFileError {
-    KeyFileError::Io {
-        path: path.to_owned(),
-        action,
-        source,
-    }
+    KeyFileError::Io { path: path.to_owned(), action, source }
 }
 
 #[cfg(test)]

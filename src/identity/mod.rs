@@ -20,8 +20,7 @@ use crate::crypto::sm2::{PublicKey, SecretKey};
 
 pub use error::KeyFileError;
 pub use names::{
-    KEY_LINE_PREFIX, KeyLineError, PeerId, SAFETY_NUMBER_ROUNDS, fingerprint, key_line,
-    parse_key_line, safety_number,
+    KEY_LINE_PREFIX, KeyLineError, PeerId, SAFETY_NUMBER_ROUNDS, fingerprint, key_line, parse_key_line, safety_number,
 };
 
 /// The operating system's random source. Everything outside `crypto` that needs randomness takes this, or is
@@ -50,13 +49,7 @@ impl Identity {
     pub fn new(secret: SecretKey) -> Self {
         let public = secret.public_key();
         let peer_id = PeerId::of(&public);
-        Self {
-            inner: Arc::new(Inner {
-                secret,
-                public,
-                peer_id,
-            }),
-        }
+        Self { inner: Arc::new(Inner { secret, public, peer_id }) }
     }
 
     /// A new identity from the system's random source.

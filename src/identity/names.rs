@@ -36,9 +36,7 @@ impl PeerId {
 impl fmt::Display for PeerId {
     /// The first 8 bytes in hexadecimal: enough to tell the peers of a table apart, not to trust one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..8]
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0[..8].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -55,9 +53,7 @@ pub enum KeyLineError {
     #[error("public key does not start with `sm2:`")]
     NoPrefix,
     /// What follows is not base64url without padding.
-    #[error(
-        "public key is not base64url after `sm2:` (letters, digits, - and _, without = or spaces)"
-    )]
+    #[error("public key is not base64url after `sm2:` (letters, digits, - and _, without = or spaces)")]
     NotBase64,
     /// It is base64url of another number of bytes.
     #[error("public key has {got} bytes after `sm2:` instead of 33; was it cut or pasted twice?")]
@@ -73,20 +69,14 @@ pub enum KeyLineError {
 impl KeyLineError {
     /// How the line should look.
     pub fn hint(&self) -> Option<String> {
-        Some(
-            "copy the whole line that `miyu id` prints on the other side: sm2: and 44 characters"
-                .to_owned(),
-        )
+        Some("copy the whole line that `miyu id` prints on the other side: sm2: and 44 characters".to_owned())
     }
 }
 
 /// The line that the other side puts into its table: `sm2:` and base64url (RFC 4648 §5, no padding) of the
 /// compressed point, 48 characters in all.
 pub fn key_line(key: &PublicKey) -> String {
-    format!(
-        "{KEY_LINE_PREFIX}{}",
-        Base64UrlUnpadded::encode_string(&key.to_compressed())
-    )
+    format!("{KEY_LINE_PREFIX}{}", Base64UrlUnpadded::encode_string(&key.to_compressed()))
 }
 
 /// Reads what [`key_line`] writes.
@@ -94,13 +84,8 @@ pub fn key_line(key: &PublicKey) -> String {
 /// # Errors
 /// [`KeyLineError`] says which part is wrong.
 pub fn parse_key_line(line: &str) -> Result<PublicKey, KeyLineError> {
-    let text = line
-        .strip_prefix(KEY_LINE_PREFIX)
-        .ok_or(KeyLineError::NoPrefix)?;
-    if !text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    {
+    let text = line.strip_prefix(KEY_LINE_PREFIX).ok_or(KeyLineError::NoPrefix)?;
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
         return Err(KeyLineError::NotBase64);
     }
     // four characters hold three bytes; told before decoding, so that a line of any length costs nothing
@@ -115,11 +100,8 @@ pub fn parse_key_line(line: &str) -> Result<PublicKey, KeyLineError> {
 
 /// The whole [`PeerId`] for people: 64 hexadecimal digits in 16 groups of 4, separated by spaces.
 pub fn fingerprint(key: &PublicKey) -> String {
-    let groups: Vec<String> = PeerId::of(key)
-        .0
-        .chunks(2)
-        .map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect())
-        .collect();
+    let groups: Vec<String> =
+        PeerId::of(key).0.chunks(2).map(|pair| pair.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
     groups.join(" ")
 }
 
@@ -147,11 +129,7 @@ fn safety_half(key: &PublicKey) -> String {
     let last = (1..SAFETY_NUMBER_ROUNDS).fold(first, |before, _| chain(&before));
     let groups: Vec<String> = last
         .chunks_exact(5)
-        .map(|chunk| {
-            chunk
-                .iter()
-                .fold(0u64, |number, byte| number << 8 | u64::from(*byte))
-        })
+        .map(|chunk| chunk.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte)))
         .map(|number| format!("{:05}", number % 100_000))
         .collect();
     groups.join(" ")

@@ -40,10 +40,7 @@ const SM4_CBC: &[u8] = &[0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x68, 0x02];
 const NAMES: [(&str, &str); 10] = [
     ("1.2.840.113549.1.5.3", "PBES1 with MD5 and DES"),
     ("1.2.840.113549.1.5.10", "PBES1 with SHA-1 and DES"),
-    (
-        "1.2.840.113549.1.12.1.3",
-        "PKCS#12 with SHA-1 and Triple-DES",
-    ),
+    ("1.2.840.113549.1.12.1.3", "PKCS#12 with SHA-1 and Triple-DES"),
     ("1.3.6.1.4.1.11591.4.11", "scrypt"),
     ("1.2.840.113549.2.7", "PBKDF2 with HMAC-SHA1"),
     ("1.2.840.113549.2.11", "PBKDF2 with HMAC-SHA512"),
@@ -62,18 +59,11 @@ pub(super) enum Prf {
 }
 
 impl Prf {
-    fn derive(
-        self,
-        passphrase: &[u8],
-        salt: &[u8],
-        iterations: NonZeroU32,
-    ) -> Zeroizing<[u8; sm4::KEY_BYTES]> {
+    fn derive(self, passphrase: &[u8], salt: &[u8], iterations: NonZeroU32) -> Zeroizing<[u8; sm4::KEY_BYTES]> {
         let mut key = Zeroizing::new([0u8; sm4::KEY_BYTES]);
         match self {
             Self::HmacSm3 => kdf::pbkdf2(passphrase, salt, iterations, &mut *key),
-            Self::HmacSha256 => {
-                key.copy_from_slice(&sha256_block(passphrase, salt, iterations)[..sm4::KEY_BYTES])
-            }
+            Self::HmacSha256 => key.copy_from_slice(&sha256_block(passphrase, salt, iterations)[..sm4::KEY_BYTES]),
         }
         key
     }
@@ -94,9 +84,7 @@ fn sha256_block(passphrase: &[u8], salt: &[u8], iterations: NonZeroU32) -> Zeroi
     let mut sum = round.clone();
     for _ in 1..iterations.get() {
         *round = block(&[&*round]);
-        sum.iter_mut()
-            .zip(round.iter())
-            .for_each(|(sum, byte)| *sum ^= byte);
+        sum.iter_mut().zip(round.iter()).for_each(|(sum, byte)| *sum ^= byte);
     }
     sum
 }
@@ -137,17 +125,9 @@ pub(super) fn parse(der: &[u8]) -> Result<Sealed<'_>, KeyFileError> {
     let sealed = whole.value(Tag::OctetString)?;
     whole.end()?;
     if sealed.is_empty() || !sealed.len().is_multiple_of(sm4::BLOCK_BYTES) {
-        return Err(KeyFileError::Truncated {
-            part: "the encrypted key",
-        });
+        return Err(KeyFileError::Truncated { part: "the encrypted key" });
     }
-    Ok(Sealed {
-        prf,
-        salt,
-        iterations,
-        iv,
-        sealed,
-    })
+    Ok(Sealed { prf, salt, iterations, iv, sealed })
 }
 
 fn parse_derivation(mut fields: Fields<'_>) -> Result<(Prf, &[u8], NonZeroU32), KeyFileError> {
@@ -160,26 +140,17 @@ fn parse_derivation(mut fields: Fields<'_>) -> Result<(Prf, &[u8], NonZeroU32), 
         return Err(KeyFileError::Malformed { part: "the salt" });
     }
     let iterations = parameters.integer()?;
-    let bad_count = KeyFileError::Malformed {
-        part: "the number of pbkdf2 rounds",
-    };
+    let bad_count = KeyFileError::Malformed { part: "the number of pbkdf2 rounds" };
     let iterations = match u32::try_from(iterations) {
         Ok(count) if count <= ITERATIONS_MAX => NonZeroU32::new(count).ok_or(bad_count)?,
         _ => return Err(KeyFileError::TooManyIterations { iterations }),
     };
-    if parameters
-        .optional(Tag::Integer)?
-        .is_some_and(|length| length != [sm4::KEY_BYTES as u8])
-    {
-        return Err(KeyFileError::Malformed {
-            part: "the key length of pbkdf2",
-        });
+    if parameters.optional(Tag::Integer)?.is_some_and(|length| length != [sm4::KEY_BYTES as u8]) {
+        return Err(KeyFileError::Malformed { part: "the key length of pbkdf2" });
     }
     if parameters.at_end() {
         // the default of RFC 8018 §A.2
-        return Err(KeyFileError::OtherEncryption {
-            what: "PBKDF2 with HMAC-SHA1".to_owned(),
-        });
+        return Err(KeyFileError::OtherEncryption { what: "PBKDF2 with HMAC-SHA1".to_owned() });
     }
     let mut function = parameters.sequence(part)?;
     parameters.end()?;
@@ -200,25 +171,17 @@ fn parse_cipher(mut fields: Fields<'_>) -> Result<[u8; sm4::BLOCK_BYTES], KeyFil
     expect(&fields.oid()?, SM4_CBC)?;
     let iv = fields.value(Tag::OctetString)?;
     fields.end()?;
-    iv.try_into().map_err(|_| KeyFileError::Malformed {
-        part: "the iv of the cipher",
-    })
+    iv.try_into().map_err(|_| KeyFileError::Malformed { part: "the iv of the cipher" })
 }
 
 fn expect(oid: &ObjectIdentifier, wanted: &[u8]) -> Result<(), KeyFileError> {
-    if oid.as_bytes() == wanted {
-        Ok(())
-    } else {
-        Err(other(oid))
-    }
+    if oid.as_bytes() == wanted { Ok(()) } else { Err(other(oid)) }
 }
 
 fn other(oid: &ObjectIdentifier) -> KeyFileError {
     let numbers = oid.to_string();
     let named = NAMES.iter().find(|(known, _)| *known == numbers);
-    KeyFileError::OtherEncryption {
-        what: named.map_or_else(|| oid_name(oid), |(_, name)| (*name).to_owned()),
-    }
+    KeyFileError::OtherEncryption { what: named.map_or_else(|| oid_name(oid), |(_, name)| (*name).to_owned()) }
 }
 
 /// Writes an EncryptedPrivateKeyInfo around `info`.
@@ -229,20 +192,8 @@ pub(super) fn seal(info: &[u8], passphrase: &[u8], prf: Prf, rng: &mut impl Cryp
     rng.fill_bytes(&mut iv);
     let (iterations, function) = match prf {
         // GmSSL writes the function without parameters and the key length; OpenSSL the other way round
-        Prf::HmacSm3 => (
-            GMSSL_ITERATIONS,
-            [
-                tlv(0x02, &[sm4::KEY_BYTES as u8]),
-                sequence(&[tlv(0x06, HMAC_SM3)]),
-            ],
-        ),
-        Prf::HmacSha256 => (
-            OPENSSL_ITERATIONS,
-            [
-                Vec::new(),
-                sequence(&[tlv(0x06, HMAC_SHA256), tlv(0x05, &[])]),
-            ],
-        ),
+        Prf::HmacSm3 => (GMSSL_ITERATIONS, [tlv(0x02, &[sm4::KEY_BYTES as u8]), sequence(&[tlv(0x06, HMAC_SM3)])]),
+        Prf::HmacSha256 => (OPENSSL_ITERATIONS, [Vec::new(), sequence(&[tlv(0x06, HMAC_SHA256), tlv(0x05, &[])])]),
     };
     let Some(iterations) = NonZeroU32::new(iterations) else {
         // panic-ok: the caller gives constants
@@ -251,10 +202,8 @@ pub(super) fn seal(info: &[u8], passphrase: &[u8], prf: Prf, rng: &mut impl Cryp
     let key = prf.derive(passphrase, &salt, iterations);
     // three bytes, the highest below 0x80: a positive integer without a leading zero
     let [_, count @ ..] = iterations.get().to_be_bytes();
-    let derivation = sequence(&[
-        tlv(0x06, PBKDF2),
-        sequence(&[tlv(0x04, &salt), tlv(0x02, &count), function.concat()]),
-    ]);
+    let derivation =
+        sequence(&[tlv(0x06, PBKDF2), sequence(&[tlv(0x04, &salt), tlv(0x02, &count), function.concat()])]);
     let cipher = sequence(&[tlv(0x06, SM4_CBC), tlv(0x04, &iv)]);
     let scheme = sequence(&[tlv(0x06, PBES2), sequence(&[derivation, cipher])]);
     sequence(&[scheme, tlv(0x04, &sm4::cbc_encrypt(&key, &iv, info))])

@@ -78,13 +78,7 @@ pub fn format(pem: &[u8]) -> Result<KeyFormat, KeyFileError> {
 
 /// Whether [`parse`] would use a passphrase. Text that is no key file at all needs none.
 pub fn is_encrypted(pem: &[u8]) -> bool {
-    matches!(
-        key_block(pem),
-        Ok(Found {
-            kind: Kind::Encrypted,
-            ..
-        })
-    )
+    matches!(key_block(pem), Ok(Found { kind: Kind::Encrypted, .. }))
 }
 
 /// `key` as `openssl genpkey -algorithm SM2` writes it, byte for byte: PKCS#8 with the public key.
@@ -94,39 +88,23 @@ pub fn encode_plain(key: &SecretKey) -> Zeroizing<String> {
 
 /// `key` under `passphrase` in GmSSL's format: PBKDF2-HMAC-SM3, 65,536 rounds, SM4-CBC; salt and IV from `rng`.
 /// An empty passphrase protects nothing: ask again before this.
-pub fn encode_gmssl(
-    key: &SecretKey,
-    passphrase: &[u8],
-    rng: &mut impl CryptoRng,
-) -> Zeroizing<String> {
+pub fn encode_gmssl(key: &SecretKey, passphrase: &[u8], rng: &mut impl CryptoRng) -> Zeroizing<String> {
     let info = pkcs8::encode_info(key, InnerCurve::Named);
-    armour(
-        ENCRYPTED_LABEL,
-        &pbes2::seal(&info, passphrase, Prf::HmacSm3, rng),
-    )
+    armour(ENCRYPTED_LABEL, &pbes2::seal(&info, passphrase, Prf::HmacSm3, rng))
 }
 
 /// `key` under `passphrase` in a format that OpenSSL 3 reads: PBKDF2-HMAC-SHA256, 600,000 rounds, SM4-CBC; salt
 /// and IV from `rng`. An empty passphrase protects nothing: ask again before this.
-pub fn encode_openssl(
-    key: &SecretKey,
-    passphrase: &[u8],
-    rng: &mut impl CryptoRng,
-) -> Zeroizing<String> {
+pub fn encode_openssl(key: &SecretKey, passphrase: &[u8], rng: &mut impl CryptoRng) -> Zeroizing<String> {
     let info = pkcs8::encode_info(key, InnerCurve::Omitted);
-    armour(
-        ENCRYPTED_LABEL,
-        &pbes2::seal(&info, passphrase, Prf::HmacSha256, rng),
-    )
+    armour(ENCRYPTED_LABEL, &pbes2::seal(&info, passphrase, Prf::HmacSha256, rng))
 }
 
 fn armour(label: &str, der: &[u8]) -> Zeroizing<String> {
     let body = Zeroizing::new(Base64::encode_string(der));
     let lines = body.len().div_ceil(LINE_CHARACTERS);
     // sized beforehand: a string that grows leaves copies of the key behind
-    let mut out = Zeroizing::new(String::with_capacity(
-        body.len() + lines + 2 * (label.len() + 17),
-    ));
+    let mut out = Zeroizing::new(String::with_capacity(body.len() + lines + 2 * (label.len() + 17)));
     out.extend(["-----BEGIN ", label, "-----\n"]);
     for start in (0..body.len()).step_by(LINE_CHARACTERS) {
         out.extend([&body[start..body.len().min(start + LINE_CHARACTERS)], "\n"]);
@@ -158,9 +136,7 @@ fn key_block(pem: &[u8]) -> Result<Found, KeyFileError> {
     if matches!(block.label, "EC PARAMETERS" | "SM2 PARAMETERS") {
         pkcs8::check_parameters(&block.decode()?)?;
         curve_named = true;
-        let missing = KeyFileError::BrokenPem {
-            reason: "curve parameters, but no key after them",
-        };
+        let missing = KeyFileError::BrokenPem { reason: "curve parameters, but no key after them" };
         (block, rest) = next_block(rest)?.ok_or(missing)?;
     }
     let kind = match block.label {
@@ -169,19 +145,13 @@ fn key_block(pem: &[u8]) -> Result<Found, KeyFileError> {
         "EC PRIVATE KEY" | "SM2 PRIVATE KEY" => Kind::Sec1,
         "PUBLIC KEY" => return Err(KeyFileError::PublicKey),
         "RSA PRIVATE KEY" => {
-            return Err(KeyFileError::OtherAlgorithm {
-                algorithm: "RSA".to_owned(),
-            });
+            return Err(KeyFileError::OtherAlgorithm { algorithm: "RSA".to_owned() });
         }
         "DSA PRIVATE KEY" => {
-            return Err(KeyFileError::OtherAlgorithm {
-                algorithm: "DSA".to_owned(),
-            });
+            return Err(KeyFileError::OtherAlgorithm { algorithm: "DSA".to_owned() });
         }
         other => {
-            return Err(KeyFileError::OtherContent {
-                label: other.to_owned(),
-            });
+            return Err(KeyFileError::OtherContent { label: other.to_owned() });
         }
     };
     // the old encryption announces itself in a header inside the block
@@ -191,11 +161,7 @@ fn key_block(pem: &[u8]) -> Result<Found, KeyFileError> {
     if !rest.trim_ascii().is_empty() {
         return Err(KeyFileError::TrailingText);
     }
-    Ok(Found {
-        kind,
-        der: block.decode()?,
-        curve_named,
-    })
+    Ok(Found { kind, der: block.decode()?, curve_named })
 }
 
 /// One block between its BEGIN and END lines.
@@ -209,14 +175,10 @@ impl Block<'_> {
         let mut text = Zeroizing::new(Vec::with_capacity(self.body.len()));
         text.extend(self.body.iter().filter(|byte| !byte.is_ascii_whitespace()));
         let reason = "what stands between its BEGIN and END lines is not base64";
-        let length = Base64::decode_in_place(&mut text)
-            .map_err(|_| KeyFileError::BrokenPem { reason })?
-            .len();
+        let length = Base64::decode_in_place(&mut text).map_err(|_| KeyFileError::BrokenPem { reason })?.len();
         text.truncate(length);
         if text.is_empty() {
-            return Err(KeyFileError::BrokenPem {
-                reason: "nothing stands between its BEGIN and END lines",
-            });
+            return Err(KeyFileError::BrokenPem { reason: "nothing stands between its BEGIN and END lines" });
         }
         Ok(text)
     }
@@ -229,34 +191,21 @@ fn next_block(text: &[u8]) -> Result<Option<(Block<'_>, &[u8])>, KeyFileError> {
     };
     let text = &text[start + BEGIN.len()..];
     let head = &text[..text.len().min(LABEL_BYTES_MAX + DASHES.len())];
-    let bad_begin = KeyFileError::BrokenPem {
-        reason: "its BEGIN line is damaged",
-    };
+    let bad_begin = KeyFileError::BrokenPem { reason: "its BEGIN line is damaged" };
     let Some(label_length) = find(head, DASHES) else {
         return Err(bad_begin);
     };
     let label = match std::str::from_utf8(&text[..label_length]) {
-        Ok(label)
-            if label
-                .bytes()
-                .all(|byte| byte == b' ' || byte.is_ascii_graphic()) =>
-        {
-            label
-        }
+        Ok(label) if label.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) => label,
         _ => return Err(bad_begin),
     };
     let text = &text[label_length + DASHES.len()..];
     let end = format!("-----END {label}-----");
     let Some(body_length) = find(text, end.as_bytes()) else {
-        return Err(KeyFileError::BrokenPem {
-            reason: "its END line is missing or has another name",
-        });
+        return Err(KeyFileError::BrokenPem { reason: "its END line is missing or has another name" });
     };
     let body = &text[..body_length];
-    Ok(Some((
-        Block { label, body },
-        &text[body_length + end.len()..],
-    )))
+    Ok(Some((Block { label, body }, &text[body_length + end.len()..])))
 }
 
 /// Where `what` starts in `text`. The texts are bounded by [`KEY_FILE_BYTES_MAX`].

@@ -33,9 +33,7 @@ const INFO_START: [u8; 24] = [
 /// Version 1 and the head of the OCTET STRING that holds the secret.
 const SECRET_HEAD: [u8; 5] = [0x02, 0x01, 0x01, 0x04, 0x20];
 /// \[0\] the curve.
-const CURVE_FIELD: [u8; 12] = [
-    0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d,
-];
+const CURVE_FIELD: [u8; 12] = [0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x82, 0x2d];
 /// \[1\] BIT STRING of 65 bytes.
 const POINT_HEAD: [u8; 5] = [0xa1, 0x44, 0x03, 0x42, 0x00];
 
@@ -74,19 +72,13 @@ impl<'a> Fields<'a> {
 
     /// The next field, whatever it is.
     pub(super) fn any(&mut self) -> Result<AnyRef<'a>, KeyFileError> {
-        self.reader
-            .decode()
-            .map_err(|error| fault(self.part, &error))
+        self.reader.decode().map_err(|error| fault(self.part, &error))
     }
 
     /// The contents of the next field, which must have `tag`.
     pub(super) fn value(&mut self, tag: Tag) -> Result<&'a [u8], KeyFileError> {
         let any = self.any()?;
-        if any.tag() == tag {
-            Ok(any.value())
-        } else {
-            Err(KeyFileError::Malformed { part: self.part })
-        }
+        if any.tag() == tag { Ok(any.value()) } else { Err(KeyFileError::Malformed { part: self.part }) }
     }
 
     /// The contents of the next field if it has `tag`; `None` at the end or before another field.
@@ -95,32 +87,21 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let next = Tag::peek(&self.reader).map_err(|error| fault(self.part, &error))?;
-        if next == tag {
-            self.value(tag).map(Some)
-        } else {
-            Ok(None)
-        }
+        if next == tag { self.value(tag).map(Some) } else { Ok(None) }
     }
 
     pub(super) fn oid(&mut self) -> Result<ObjectIdentifier, KeyFileError> {
-        self.reader
-            .decode()
-            .map_err(|error| fault(self.part, &error))
+        self.reader.decode().map_err(|error| fault(self.part, &error))
     }
 
     /// The next field, a non-negative INTEGER; one that does not fit is `u64::MAX`.
     pub(super) fn integer(&mut self) -> Result<u64, KeyFileError> {
-        let integer: der::asn1::UintRef<'_> = self
-            .reader
-            .decode()
-            .map_err(|error| fault(self.part, &error))?;
+        let integer: der::asn1::UintRef<'_> = self.reader.decode().map_err(|error| fault(self.part, &error))?;
         let digits = integer.as_bytes();
         if digits.len() > 8 {
             return Ok(u64::MAX);
         }
-        Ok(digits
-            .iter()
-            .fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        Ok(digits.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     pub(super) fn at_end(&self) -> bool {
@@ -128,11 +109,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn end(self) -> Result<(), KeyFileError> {
-        if self.at_end() {
-            Ok(())
-        } else {
-            Err(KeyFileError::TrailingData { part: self.part })
-        }
+        if self.at_end() { Ok(()) } else { Err(KeyFileError::TrailingData { part: self.part }) }
     }
 }
 
@@ -145,10 +122,7 @@ fn fault(part: &'static str, error: &der::Error) -> KeyFileError {
 }
 
 const fn context(number: u32, constructed: bool) -> Tag {
-    Tag::ContextSpecific {
-        constructed,
-        number: TagNumber(number),
-    }
+    Tag::ContextSpecific { constructed, number: TagNumber(number) }
 }
 
 /// The common name of `oid`, or its numbers.
@@ -162,9 +136,7 @@ pub(super) fn oid_name(oid: &ObjectIdentifier) -> String {
 pub(super) fn parse_info(der: &[u8]) -> Result<SecretKey, KeyFileError> {
     let mut info = Fields::whole("the private key", der)?;
     if info.integer()? > 1 {
-        return Err(KeyFileError::Malformed {
-            part: "the version of the private key",
-        });
+        return Err(KeyFileError::Malformed { part: "the version of the private key" });
     }
     check_algorithm(info.sequence("the algorithm of the private key")?)?;
     let inner = info.value(Tag::OctetString)?;
@@ -179,17 +151,11 @@ pub(super) fn parse_info(der: &[u8]) -> Result<SecretKey, KeyFileError> {
 fn check_algorithm(mut algorithm: Fields<'_>) -> Result<(), KeyFileError> {
     let oid = algorithm.oid()?;
     if oid != EC_PUBLIC_KEY && oid != SM2_CURVE {
-        return Err(KeyFileError::OtherAlgorithm {
-            algorithm: oid_name(&oid),
-        });
+        return Err(KeyFileError::OtherAlgorithm { algorithm: oid_name(&oid) });
     }
     let named_already = oid == SM2_CURVE;
     if algorithm.at_end() {
-        return if named_already {
-            Ok(())
-        } else {
-            Err(KeyFileError::NoCurve)
-        };
+        return if named_already { Ok(()) } else { Err(KeyFileError::NoCurve) };
     }
     let parameters = algorithm.any()?;
     algorithm.end()?;
@@ -210,16 +176,8 @@ fn check_curve(parameters: AnyRef<'_>) -> Result<(), KeyFileError> {
     let part = "the curve parameters";
     match parameters.tag() {
         Tag::ObjectIdentifier => {
-            let oid = parameters
-                .decode_as::<ObjectIdentifier>()
-                .map_err(|error| fault(part, &error))?;
-            if oid == SM2_CURVE {
-                Ok(())
-            } else {
-                Err(KeyFileError::OtherCurve {
-                    curve: oid_name(&oid),
-                })
-            }
+            let oid = parameters.decode_as::<ObjectIdentifier>().map_err(|error| fault(part, &error))?;
+            if oid == SM2_CURVE { Ok(()) } else { Err(KeyFileError::OtherCurve { curve: oid_name(&oid) }) }
         }
         Tag::Sequence => Err(KeyFileError::ExplicitCurve),
         _ => Err(KeyFileError::Malformed { part }),
@@ -231,9 +189,7 @@ pub(super) fn parse_sec1(der: &[u8], curve_named: bool) -> Result<SecretKey, Key
     let part = "the elliptic-curve key";
     let mut fields = Fields::whole(part, der)?;
     if fields.integer()? != 1 {
-        return Err(KeyFileError::Malformed {
-            part: "the version of the elliptic-curve key",
-        });
+        return Err(KeyFileError::Malformed { part: "the version of the elliptic-curve key" });
     }
     let secret = fields.value(Tag::OctetString)?;
     match fields.optional(context(0, true))? {
@@ -244,9 +200,7 @@ pub(super) fn parse_sec1(der: &[u8], curve_named: bool) -> Result<SecretKey, Key
     let point = fields.optional(context(1, true))?;
     fields.end()?;
     let mut secret: [u8; SECRET_BYTES] =
-        secret.try_into().map_err(|_| KeyFileError::Malformed {
-            part: "the secret number",
-        })?;
+        secret.try_into().map_err(|_| KeyFileError::Malformed { part: "the secret number" })?;
     let key = SecretKey::from_bytes(&secret).map_err(|_| KeyFileError::OutOfRange);
     secret.zeroize();
     let key = key?;
@@ -264,25 +218,17 @@ pub(super) fn parse_sec1(der: &[u8], curve_named: bool) -> Result<SecretKey, Key
 /// The contents of a BIT STRING (a count of unused bits, then the point) must be the public key of `key`.
 fn check_point(key: &SecretKey, bits: &[u8]) -> Result<(), KeyFileError> {
     let Some((0, point)) = bits.split_first() else {
-        return Err(KeyFileError::Malformed {
-            part: "the public key",
-        });
+        return Err(KeyFileError::Malformed { part: "the public key" });
     };
     let public = key.public_key();
     let fits = match point.len() {
         UNCOMPRESSED_BYTES => point == public.to_uncompressed(),
         COMPRESSED_BYTES => point == public.to_compressed(),
         _ => {
-            return Err(KeyFileError::Malformed {
-                part: "the public key",
-            });
+            return Err(KeyFileError::Malformed { part: "the public key" });
         }
     };
-    if fits {
-        Ok(())
-    } else {
-        Err(KeyFileError::PublicKeyMismatch)
-    }
+    if fits { Ok(()) } else { Err(KeyFileError::PublicKeyMismatch) }
 }
 
 /// Whether `der` could be a PrivateKeyInfo at all: one whole SEQUENCE that starts with a version. Tells noise
@@ -293,13 +239,8 @@ pub(super) fn looks_like_info(der: &[u8]) -> bool {
 
 /// PrivateKeyInfo with the public key: 138 bytes, or 150 with the inner curve.
 pub(super) fn encode_info(key: &SecretKey, inner_curve: InnerCurve) -> Zeroizing<Vec<u8>> {
-    let curve: &[u8] = if inner_curve == InnerCurve::Named {
-        &CURVE_FIELD
-    } else {
-        &[]
-    };
-    let inner =
-        SECRET_HEAD.len() + SECRET_BYTES + curve.len() + POINT_HEAD.len() + UNCOMPRESSED_BYTES;
+    let curve: &[u8] = if inner_curve == InnerCurve::Named { &CURVE_FIELD } else { &[] };
+    let inner = SECRET_HEAD.len() + SECRET_BYTES + curve.len() + POINT_HEAD.len() + UNCOMPRESSED_BYTES;
     // lengths of 119 and 147 at most: one byte inside, 0x81 and one byte for the whole
     let (inner_length, octets_length) = (inner as u8, inner as u8 + 2);
     let info_length = INFO_START.len() as u8 + octets_length + 2;

@@ -122,15 +122,9 @@ impl ClipError {
             | ClipError::Codec { .. }
             | ClipError::Bits { .. }
             | ClipError::Channels { .. }
-            | ClipError::Rate { .. } => {
-                "convert it, for example: sox IN -r 16000 -c 1 -b 16 OUT.wav"
-            }
-            ClipError::TooLarge { .. } | ClipError::TooLong { .. } => {
-                "cut it, or send it with --file"
-            }
-            ClipError::CutShort { .. } | ClipError::NoChunk { .. } => {
-                "record or copy it again; it is not whole"
-            }
+            | ClipError::Rate { .. } => "convert it, for example: sox IN -r 16000 -c 1 -b 16 OUT.wav",
+            ClipError::TooLarge { .. } | ClipError::TooLong { .. } => "cut it, or send it with --file",
+            ClipError::CutShort { .. } | ClipError::NoChunk { .. } => "record or copy it again; it is not whole",
             ClipError::Empty => "record it again; check that the microphone is on",
             ClipError::Header { .. } | ClipError::NotFinite { .. } => return None,
         };
@@ -159,9 +153,7 @@ pub fn check(wav: &[u8]) -> Result<ClipInfo, ClipError> {
         return Err(ClipError::Empty);
     }
     if u64::from(frames) > u64::from(CLIP_SECONDS_MAX) * u64::from(spec.sample_rate) {
-        return Err(ClipError::TooLong {
-            seconds: f64::from(frames) / f64::from(spec.sample_rate),
-        });
+        return Err(ClipError::TooLong { seconds: f64::from(frames) / f64::from(spec.sample_rate) });
     }
     let mut level = Level::default();
     if float {
@@ -192,23 +184,17 @@ pub fn check(wav: &[u8]) -> Result<ClipInfo, ClipError> {
 
 fn check_spec(spec: &hound::WavSpec) -> Result<(), ClipError> {
     if spec.channels > CHANNELS_MAX {
-        return Err(ClipError::Channels {
-            channels: spec.channels,
-        });
+        return Err(ClipError::Channels { channels: spec.channels });
     }
     if !(SAMPLE_RATE_MIN..=SAMPLE_RATE_MAX).contains(&spec.sample_rate) {
-        return Err(ClipError::Rate {
-            rate: spec.sample_rate,
-        });
+        return Err(ClipError::Rate { rate: spec.sample_rate });
     }
     let known = match spec.sample_format {
         SampleFormat::Int => matches!(spec.bits_per_sample, 8 | 16 | 24 | 32),
         SampleFormat::Float => spec.bits_per_sample == 32,
     };
     if !known {
-        return Err(ClipError::Bits {
-            bits: spec.bits_per_sample,
-        });
+        return Err(ClipError::Bits { bits: spec.bits_per_sample });
     }
     Ok(())
 }
@@ -222,11 +208,7 @@ struct Level {
 
 impl Default for Level {
     fn default() -> Level {
-        Level {
-            low: f32::INFINITY,
-            high: f32::NEG_INFINITY,
-            peak: 0.0,
-        }
+        Level { low: f32::INFINITY, high: f32::NEG_INFINITY, peak: 0.0 }
     }
 }
 
@@ -261,35 +243,20 @@ impl<'a> Chunks<'a> {
                 _ => "header",
             };
             let Some((content, after)) = body.split_at_checked(length) else {
-                return Err(ClipError::CutShort {
-                    chunk,
-                    wanted: length,
-                    got: body.len(),
-                });
+                return Err(ClipError::CutShort { chunk, wanted: length, got: body.len() });
             };
             match (chunk, format) {
                 ("fmt", None) => format = Some(content),
                 ("data", Some(format)) => {
-                    return Ok(Chunks {
-                        format,
-                        data: content,
-                    });
+                    return Ok(Chunks { format, data: content });
                 }
                 ("data", None) => return Err(ClipError::NoChunk { chunk: "fmt" }),
                 _ => {}
             }
-            rest = if length % 2 == 1 && !after.is_empty() {
-                &after[1..]
-            } else {
-                after
-            };
+            rest = if length % 2 == 1 && !after.is_empty() { &after[1..] } else { after };
         }
         match format {
-            _ if !rest.is_empty() => Err(ClipError::CutShort {
-                chunk: "header",
-                wanted: 8,
-                got: rest.len(),
-            }),
+            _ if !rest.is_empty() => Err(ClipError::CutShort { chunk: "header", wanted: 8, got: rest.len() }),
             None => Err(ClipError::NoChunk { chunk: "fmt" }),
             Some(_) => Err(ClipError::NoChunk { chunk: "data" }),
         }
@@ -297,11 +264,7 @@ impl<'a> Chunks<'a> {
 
     /// The format tag; for the extensible form the one within its GUID.
     fn tag(&self) -> u16 {
-        let at = |place: usize| {
-            self.format
-                .get(place..place + 2)
-                .map_or(0, |two| u16::from_le_bytes([two[0], two[1]]))
-        };
+        let at = |place: usize| self.format.get(place..place + 2).map_or(0, |two| u16::from_le_bytes([two[0], two[1]]));
         match at(0) {
             0xfffe => at(24),
             tag => tag,
@@ -339,16 +302,8 @@ fn refused(chunks: &Chunks<'_>, error: hound::Error) -> ClipError {
         return ClipError::Codec { tag, name };
     }
     match error {
-        hound::Error::FormatError(reason) => ClipError::Header {
-            reason: reason.into(),
-        },
-        hound::Error::IoError(_) => ClipError::CutShort {
-            chunk: "fmt",
-            wanted: 16,
-            got: chunks.format.len(),
-        },
-        other => ClipError::Header {
-            reason: other.to_string(),
-        },
+        hound::Error::FormatError(reason) => ClipError::Header { reason: reason.into() },
+        hound::Error::IoError(_) => ClipError::CutShort { chunk: "fmt", wanted: 16, got: chunks.format.len() },
+        other => ClipError::Header { reason: other.to_string() },
     }
 }

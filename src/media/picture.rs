@@ -5,8 +5,7 @@ use std::io::Cursor;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::metadata::Orientation;
 use image::{
-    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat,
-    ImageReader, Limits,
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader, Limits,
 };
 
 use super::jpeg::{self, JpegError, PIXELS_MAX, Rgb};
@@ -107,14 +106,7 @@ pub struct Decoded {
 
 impl std::fmt::Debug for Decoded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Decoded({} {}x{}, {} channels)",
-            self.format,
-            self.width,
-            self.height,
-            self.channels()
-        )
+        write!(f, "Decoded({} {}x{}, {} channels)", self.format, self.width, self.height, self.channels())
     }
 }
 
@@ -144,24 +136,15 @@ impl Decoded {
     pub fn into_rgb(self) -> Rgb {
         let (width, height) = (self.width, self.height);
         if !self.has_alpha {
-            return Rgb {
-                width,
-                height,
-                data: self.data,
-            };
+            return Rgb { width, height, data: self.data };
         }
-        let over_black =
-            |sample: u8, alpha: u8| ((u16::from(sample) * u16::from(alpha) + 127) / 255) as u8;
+        let over_black = |sample: u8, alpha: u8| ((u16::from(sample) * u16::from(alpha) + 127) / 255) as u8;
         let data = self
             .data
             .chunks_exact(4)
             .flat_map(|pixel| [0, 1, 2].map(|channel: usize| over_black(pixel[channel], pixel[3])))
             .collect();
-        Rgb {
-            width,
-            height,
-            data,
-        }
+        Rgb { width, height, data }
     }
 
     /// Encodes as PNG, with the colour profile of the file.
@@ -169,13 +152,7 @@ impl Decoded {
     /// # Errors
     /// [`PictureError::Encode`], [`PictureError::Pixels`].
     pub fn to_png(&self) -> Result<Vec<u8>, PictureError> {
-        png(
-            self.width,
-            self.height,
-            self.has_alpha,
-            &self.data,
-            self.profile.as_deref(),
-        )
+        png(self.width, self.height, self.has_alpha, &self.data, self.profile.as_deref())
     }
 }
 
@@ -205,9 +182,7 @@ pub enum PictureError {
         height: u32,
     },
     /// Decoding would need more memory than is allowed.
-    #[error(
-        "{format} picture needs more memory to decode than the {DECODER_BYTES_MAX} bytes allowed"
-    )]
+    #[error("{format} picture needs more memory to decode than the {DECODER_BYTES_MAX} bytes allowed")]
     Memory {
         /// Format of the file.
         format: Format,
@@ -258,12 +233,10 @@ impl PictureError {
     /// The mend, where there is one that the message does not hold.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
-            PictureError::Unknown { .. } => {
-                "use PNG, JPEG, WebP, GIF or BMP; any other file goes with --file"
+            PictureError::Unknown { .. } => "use PNG, JPEG, WebP, GIF or BMP; any other file goes with --file",
+            PictureError::InputTooLong { .. } | PictureError::TooLarge { .. } | PictureError::Memory { .. } => {
+                "scale the picture down, or send it with --file"
             }
-            PictureError::InputTooLong { .. }
-            | PictureError::TooLarge { .. }
-            | PictureError::Memory { .. } => "scale the picture down, or send it with --file",
             PictureError::CutShort { .. } | PictureError::Damaged { .. } => {
                 "it was cut short or changed on its way; copy it again"
             }
@@ -288,9 +261,7 @@ pub fn mime(bytes: &[u8]) -> Option<&'static str> {
 /// [`PictureError`] names what is wrong.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
     if bytes.len() > INPUT_BYTES_MAX {
-        return Err(PictureError::InputTooLong {
-            bytes: bytes.len() as u64,
-        });
+        return Err(PictureError::InputTooLong { bytes: bytes.len() as u64 });
     }
     let format = Format::guess(bytes).ok_or(PictureError::Unknown { bytes: bytes.len() })?;
     let strict = strict_jpeg(bytes, format)?;
@@ -300,13 +271,9 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
         Err(_) if strict.is_some() => None,
         Err(error) => return Err(error),
     };
-    let orientation = decoder
-        .as_mut()
-        .and_then(|decoder| decoder.orientation().ok());
+    let orientation = decoder.as_mut().and_then(|decoder| decoder.orientation().ok());
     let orientation = orientation.unwrap_or(Orientation::NoTransforms);
-    let profile = decoder
-        .as_mut()
-        .and_then(|decoder| decoder.icc_profile().ok().flatten());
+    let profile = decoder.as_mut().and_then(|decoder| decoder.icc_profile().ok().flatten());
     let profile = profile.filter(|profile| profile.len() <= PROFILE_BYTES_MAX);
     let mut image = match (strict, decoder) {
         (Some(rgb), _) => from_rgb(rgb, format)?,
@@ -317,11 +284,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, PictureError> {
     image.apply_orientation(orientation);
     let (width, height) = (image.width(), image.height());
     let has_alpha = image.color().has_alpha();
-    let data = if has_alpha {
-        image.into_rgba8().into_raw()
-    } else {
-        image.into_rgb8().into_raw()
-    };
+    let data = if has_alpha { image.into_rgba8().into_raw() } else { image.into_rgb8().into_raw() };
     Ok(Decoded {
         width,
         height,
@@ -348,49 +311,24 @@ pub fn is_upright(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`PictureError::Pixels`] when `data` does not fit the size, [`PictureError::Encode`].
-pub fn encode_png(
-    width: u32,
-    height: u32,
-    has_alpha: bool,
-    data: &[u8],
-) -> Result<Vec<u8>, PictureError> {
+pub fn encode_png(width: u32, height: u32, has_alpha: bool, data: &[u8]) -> Result<Vec<u8>, PictureError> {
     png(width, height, has_alpha, data, None)
 }
 
-fn png(
-    width: u32,
-    height: u32,
-    has_alpha: bool,
-    data: &[u8],
-    profile: Option<&[u8]>,
-) -> Result<Vec<u8>, PictureError> {
-    let colour = if has_alpha {
-        ExtendedColorType::Rgba8
-    } else {
-        ExtendedColorType::Rgb8
-    };
+fn png(width: u32, height: u32, has_alpha: bool, data: &[u8], profile: Option<&[u8]>) -> Result<Vec<u8>, PictureError> {
+    let colour = if has_alpha { ExtendedColorType::Rgba8 } else { ExtendedColorType::Rgb8 };
     let wanted = u64::from(width) * u64::from(height) * if has_alpha { 4 } else { 3 };
     if wanted != data.len() as u64 || wanted == 0 {
-        return Err(PictureError::Pixels {
-            width,
-            height,
-            wanted,
-            got: data.len(),
-        });
+        return Err(PictureError::Pixels { width, height, wanted, got: data.len() });
     }
     let mut out = Vec::with_capacity(data.len() / 2);
     // On photographs as small as the default level, and twenty times as quick.
-    let mut encoder =
-        PngEncoder::new_with_quality(&mut out, CompressionType::Fast, FilterType::Adaptive);
+    let mut encoder = PngEncoder::new_with_quality(&mut out, CompressionType::Fast, FilterType::Adaptive);
     let fail = |reason: String| PictureError::Encode { reason };
     if let Some(profile) = profile {
-        encoder
-            .set_icc_profile(profile.to_vec())
-            .map_err(|error| fail(error.to_string()))?;
+        encoder.set_icc_profile(profile.to_vec()).map_err(|error| fail(error.to_string()))?;
     }
-    encoder
-        .write_image(data, width, height, colour)
-        .map_err(|error| fail(error.to_string()))?;
+    encoder.write_image(data, width, height, colour).map_err(|error| fail(error.to_string()))?;
     Ok(out)
 }
 
@@ -399,9 +337,7 @@ fn decoder(bytes: &[u8], format: Format) -> Result<impl ImageDecoder + '_, Pictu
     let mut limits = Limits::default();
     limits.max_alloc = Some(DECODER_BYTES_MAX);
     reader.limits(limits);
-    reader
-        .into_decoder()
-        .map_err(|error| refused(format, error))
+    reader.into_decoder().map_err(|error| refused(format, error))
 }
 
 /// JPEGs go through libjpeg-turbo: it is quicker, and it tells when it made up pixels. Where it is
@@ -413,15 +349,8 @@ fn strict_jpeg(bytes: &[u8], format: Format) -> Result<Option<Rgb>, PictureError
     }
     match jpeg::decode(bytes) {
         Ok(rgb) => Ok(Some(rgb)),
-        Err(JpegError::Size { width, height }) => Err(PictureError::TooLarge {
-            format,
-            width,
-            height,
-        }),
-        Err(_)
-            if jpeg::Cutter::new().cut(&mut &bytes[..]).is_none()
-                && bytes.len() <= jpeg::FRAME_BYTES_MAX =>
-        {
+        Err(JpegError::Size { width, height }) => Err(PictureError::TooLarge { format, width, height }),
+        Err(_) if jpeg::Cutter::new().cut(&mut &bytes[..]).is_none() && bytes.len() <= jpeg::FRAME_BYTES_MAX => {
             Err(PictureError::CutShort { format })
         }
         Err(_) => Ok(None),
@@ -432,40 +361,24 @@ fn strict_jpeg(bytes: &[u8], format: Format) -> Result<Option<Rgb>, PictureError
 fn pixels(decoder: impl ImageDecoder, format: Format) -> Result<DynamicImage, PictureError> {
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > PIXELS_MAX {
-        return Err(PictureError::TooLarge {
-            format,
-            width,
-            height,
-        });
+        return Err(PictureError::TooLarge { format, width, height });
     }
     DynamicImage::from_decoder(decoder).map_err(|error| refused(format, error))
 }
 
 fn from_rgb(rgb: Rgb, format: Format) -> Result<DynamicImage, PictureError> {
-    let Rgb {
-        width,
-        height,
-        data,
-    } = rgb;
-    image::RgbImage::from_raw(width, height, data)
-        .map(DynamicImage::ImageRgb8)
-        .ok_or(PictureError::Memory { format })
+    let Rgb { width, height, data } = rgb;
+    image::RgbImage::from_raw(width, height, data).map(DynamicImage::ImageRgb8).ok_or(PictureError::Memory { format })
 }
 
 fn refused(format: Format, error: ImageError) -> PictureError {
     match error {
         ImageError::Limits(_) => PictureError::Memory { format },
-        ImageError::Unsupported(error) => PictureError::Unsupported {
-            format,
-            reason: error.to_string(),
-        },
+        ImageError::Unsupported(error) => PictureError::Unsupported { format, reason: error.to_string() },
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             PictureError::CutShort { format }
         }
-        other => PictureError::Damaged {
-            format,
-            reason: other.to_string(),
-        },
+        other => PictureError::Damaged { format, reason: other.to_string() },
     }
 }
 
@@ -485,9 +398,7 @@ fn webp_chunks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (head, body) = rest.split_at_checked(8)?;
         let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-        rest = body
-            .get(length.saturating_add(length % 2)..)
-            .unwrap_or_default();
+        rest = body.get(length.saturating_add(length % 2)..).unwrap_or_default();
         Some(&head[..4])
     })
 }
@@ -497,9 +408,7 @@ fn palette(bytes: &[u8], format: Format) -> bool {
     match format {
         Format::Gif => true,
         Format::Png => bytes.get(25) == Some(&3),
-        Format::Bmp => bytes
-            .get(28..30)
-            .is_some_and(|depth| u16::from_le_bytes([depth[0], depth[1]]) <= 8),
+        Format::Bmp => bytes.get(28..30).is_some_and(|depth| u16::from_le_bytes([depth[0], depth[1]]) <= 8),
         Format::WebP | Format::Jpeg => false,
     }
 }

@@ -62,10 +62,7 @@ async fn introduce(shared: &Arc<Shared>, conn: quinn::Connection) -> Result<(), 
     let hello = match io::read(&mut recv).await {
         Ok(Opening::Control(hello)) => hello,
         Ok(_) => {
-            conn.close(
-                close::PROTOCOL.into(),
-                b"the first stream is not a control stream",
-            );
+            conn.close(close::PROTOCOL.into(), b"the first stream is not a control stream");
             return Err("the first stream is not a control stream".into());
         }
         Err(error) => {
@@ -104,10 +101,7 @@ async fn introduce(shared: &Arc<Shared>, conn: quinn::Connection) -> Result<(), 
             Err("duplicate".into())
         }
         Err(NotTaken::TooMany) => {
-            conn.close(
-                close::TOO_MANY_LINKS.into(),
-                b"too many links of this identity",
-            );
+            conn.close(close::TOO_MANY_LINKS.into(), b"too many links of this identity");
             Err("too many links".into())
         }
     }

@@ -72,11 +72,7 @@ pub(super) struct Feed {
 impl Feed {
     fn new(width: u32, height: u32, fps: f32) -> Self {
         Self {
-            classes: [
-                watch::Sender::new(None),
-                watch::Sender::new(None),
-                watch::Sender::new(None),
-            ],
+            classes: [watch::Sender::new(None), watch::Sender::new(None), watch::Sender::new(None)],
             stills: Mutex::default(),
             stop: AtomicBool::new(false),
             viewers: AtomicUsize::new(0),
@@ -117,10 +113,7 @@ impl Feed {
     /// Counts a viewer while it watches.
     pub(super) fn viewer(self: &Arc<Self>) -> Viewer {
         self.viewers.fetch_add(1, Ordering::Relaxed);
-        Viewer {
-            feed: self.clone(),
-            late: false,
-        }
+        Viewer { feed: self.clone(), late: false }
     }
 
     /// Ends the capture, and wakes every viewer to see it.
@@ -169,9 +162,7 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new() -> Self {
-        Self {
-            feed: Mutex::new(None),
-        }
+        Self { feed: Mutex::new(None) }
     }
 
     pub(super) fn is_published(&self) -> bool {
@@ -195,16 +186,14 @@ impl Hub {
             old.end();
         }
         let shared = shared.clone();
-        let spawned = std::thread::Builder::new()
-            .name("camera".into())
-            .spawn(move || {
-                let mut capture = Capture::new(shared, feed, plan);
-                match source {
-                    Ok(source) => capture.run(source),
-                    Err(error) => capture.trouble(&error.to_string()),
-                }
-                capture.retry();
-            });
+        let spawned = std::thread::Builder::new().name("camera".into()).spawn(move || {
+            let mut capture = Capture::new(shared, feed, plan);
+            match source {
+                Ok(source) => capture.run(source),
+                Err(error) => capture.trouble(&error.to_string()),
+            }
+            capture.retry();
+        });
         if let Err(error) = spawned {
             warn!(%error, "the camera thread did not start");
             self.stop();
@@ -233,16 +222,7 @@ struct Capture {
 impl Capture {
     fn new(shared: Arc<Shared>, feed: Arc<Feed>, plan: CameraPlan) -> Self {
         let quality = plan.settings.quality;
-        Self {
-            shared,
-            feed,
-            plan,
-            quality,
-            quality_at: Instant::now(),
-            pass_every: 1,
-            told: None,
-            working: false,
-        }
+        Self { shared, feed, plan, quality, quality_at: Instant::now(), pass_every: 1, told: None, working: false }
     }
 
     fn stopped(&self) -> bool {
@@ -323,13 +303,8 @@ impl Capture {
         match &captured.picture {
             Picture::Jpeg(bytes) => {
                 // Taken through untouched: no class of its own, and where all viewers are late it skips frames.
-                if captured.seq % u64::from(self.pass_every) == 0 {
-                    let frame = Arc::new(self.encoded(
-                        captured,
-                        captured.width,
-                        captured.height,
-                        bytes.clone(),
-                    )?);
+                if captured.seq.is_multiple_of(u64::from(self.pass_every)) {
+                    let frame = Arc::new(self.encoded(captured, captured.width, captured.height, bytes.clone())?);
                     for class in &self.feed.classes {
                         if class.receiver_count() > 0 {
                             class.send_replace(Some(frame.clone()));
@@ -338,11 +313,7 @@ impl Capture {
                 }
             }
             Picture::Rgb(rgb) => {
-                for (size, part) in [
-                    (SizeClass::Full, 1),
-                    (SizeClass::Half, 2),
-                    (SizeClass::Quarter, 4),
-                ] {
+                for (size, part) in [(SizeClass::Full, 1), (SizeClass::Half, 2), (SizeClass::Quarter, 4)] {
                     if self.feed.class(size).receiver_count() > 0 {
                         let frame = self.encode(captured, rgb, part)?;
                         self.feed.class(size).send_replace(Some(Arc::new(frame)));
@@ -364,13 +335,7 @@ impl Capture {
     }
 
     /// A frame as it goes out; one that the wire does not take is said here, not blamed on a viewer.
-    fn encoded(
-        &self,
-        captured: &Captured,
-        width: u32,
-        height: u32,
-        jpeg: Bytes,
-    ) -> Result<Encoded, String> {
+    fn encoded(&self, captured: &Captured, width: u32, height: u32, jpeg: Bytes) -> Result<Encoded, String> {
         if jpeg.len() as u64 > CAMERA_FRAME_BYTES_MAX {
             return Err(format!(
                 "a frame of {} bytes is over the limit of {CAMERA_FRAME_BYTES_MAX}: lower --size or --quality",
@@ -394,9 +359,7 @@ impl Capture {
         }
         let bytes = match &captured.picture {
             Picture::Jpeg(bytes) => bytes.clone(),
-            Picture::Rgb(rgb) => jpeg::encode(rgb, STILL_QUALITY)
-                .map_err(not_encoded)?
-                .into(),
+            Picture::Rgb(rgb) => jpeg::encode(rgb, STILL_QUALITY).map_err(not_encoded)?.into(),
         };
         let frame = Arc::new(self.encoded(captured, captured.width, captured.height, bytes)?);
         for still in stills {
@@ -414,16 +377,10 @@ impl Capture {
         let viewers = self.feed.viewers.load(Ordering::Relaxed);
         let late = self.feed.late_viewers.load(Ordering::Relaxed);
         if viewers > 0 && late >= viewers {
-            self.quality = self
-                .quality
-                .saturating_sub(10)
-                .max(QUALITY_FLOOR.min(self.plan.settings.quality));
+            self.quality = self.quality.saturating_sub(10).max(QUALITY_FLOOR.min(self.plan.settings.quality));
             self.pass_every = (self.pass_every + 1).min(4);
         } else {
-            self.quality = self
-                .quality
-                .saturating_add(2)
-                .min(self.plan.settings.quality);
+            self.quality = self.quality.saturating_add(2).min(self.plan.settings.quality);
             self.pass_every = (self.pass_every - 1).max(1);
         }
     }

@@ -29,28 +29,20 @@ impl Clock {
         if away < 0 || there < 0 || there > away {
             return;
         }
-        let twice = (i128::from(received_us) - i128::from(sent_us))
-            + (i128::from(replied_us) - i128::from(returned_us));
-        let (Ok(offset_us), Ok(error_us)) =
-            (i64::try_from(twice / 2), u64::try_from((away - there) / 2))
-        else {
+        let twice =
+            (i128::from(received_us) - i128::from(sent_us)) + (i128::from(replied_us) - i128::from(returned_us));
+        let (Ok(offset_us), Ok(error_us)) = (i64::try_from(twice / 2), u64::try_from((away - there) / 2)) else {
             return;
         };
         if self.samples.len() == SAMPLES_MAX {
             self.samples.pop_front();
         }
-        self.samples.push_back(Estimate {
-            offset_us,
-            error_us: error_us.max(1),
-        });
+        self.samples.push_back(Estimate { offset_us, error_us: error_us.max(1) });
     }
 
     /// The estimate of the quickest round trip among the last ones.
     pub fn estimate(&self) -> Option<Estimate> {
-        self.samples
-            .iter()
-            .copied()
-            .min_by_key(|estimate| estimate.error_us)
+        self.samples.iter().copied().min_by_key(|estimate| estimate.error_us)
     }
 
     /// One of their instants by our clock, Unix microseconds.

@@ -71,10 +71,7 @@ pub enum DialError {
         our_key: String,
     },
     /// Whoever answered could not prove to hold the peer's private key.
-    #[error(
-        "whoever answers for {peer} at {} does not hold its private key: {reason}",
-        list(addresses)
-    )]
+    #[error("whoever answers for {peer} at {} does not hold its private key: {reason}", list(addresses))]
     Impostor {
         /// Name in the table.
         peer: String,
@@ -113,11 +110,7 @@ pub enum DialError {
 }
 
 fn list(addresses: &[SocketAddr]) -> String {
-    addresses
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl DialError {
@@ -126,13 +119,9 @@ impl DialError {
         Some(match self {
             Self::NoPeer(_) => "`peers.toml` names the peers; add a [[peer]] with this name".into(),
             Self::NoAddress { peer } => {
-                format!(
-                    "add `address = \"host:9999\"` to {peer} in the table, or let {peer} dial us"
-                )
+                format!("add `address = \"host:9999\"` to {peer} in the table, or let {peer} dial us")
             }
-            Self::Resolve { .. } => {
-                "check the spelling, or put the IP address into the table".into()
-            }
+            Self::Resolve { .. } => "check the spelling, or put the IP address into the table".into(),
             Self::NothingHeard { peer, expected, .. } => format!(
                 "is miyu running there, are address and UDP port right, does a firewall let it through? A peer also \
                  stays silent to who does not know its key: compare {expected} with `miyu id` on {peer}'s side"
@@ -140,9 +129,7 @@ impl DialError {
             Self::NotInTheirTable { our_key, .. } => {
                 format!("they need a [[peer]] with key = \"{our_key}\" in their table")
             }
-            Self::Impostor { .. } => {
-                "do not trust that address; ask the peer which machine this is".into()
-            }
+            Self::Impostor { .. } => "do not trust that address; ask the peer which machine this is".into(),
             Self::Handshake { .. } => "do both sides run the same version of miyu?".into(),
             Self::Closed { .. } => return None,
             Self::Local { .. } => "check the network of this machine".into(),
@@ -172,14 +159,8 @@ pub(super) async fn dial(
 
 /// It proved its key and then said nothing: that is not "nothing heard".
 fn silent_after_handshake(peer: &Entry) -> DialError {
-    let reason = format!(
-        "no answer within {} s after the handshake",
-        HANDSHAKE_TIMEOUT.as_secs()
-    );
-    DialError::Closed {
-        peer: peer.name.clone(),
-        reason,
-    }
+    let reason = format!("no answer within {} s after the handshake", HANDSHAKE_TIMEOUT.as_secs());
+    DialError::Closed { peer: peer.name.clone(), reason }
 }
 
 /// Resolves every address of the peer anew: a laptop moves.
@@ -196,10 +177,7 @@ async fn resolve(peer: &Arc<Entry>) -> Result<Vec<SocketAddr>, DialError> {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the resolver does not answer".to_owned(),
         };
-        failure = Some(DialError::Resolve {
-            host: address.host.clone(),
-            reason,
-        });
+        failure = Some(DialError::Resolve { host: address.host.clone(), reason });
     }
     let mut seen = std::collections::HashSet::new();
     addresses.retain(|address| seen.insert(*address));
@@ -207,9 +185,7 @@ async fn resolve(peer: &Arc<Entry>) -> Result<Vec<SocketAddr>, DialError> {
     match (addresses.is_empty(), failure) {
         (false, _) => Ok(addresses),
         (true, Some(failure)) => Err(failure),
-        (true, None) => Err(DialError::NoAddress {
-            peer: peer.name.clone(),
-        }),
+        (true, None) => Err(DialError::NoAddress { peer: peer.name.clone() }),
     }
 }
 
@@ -238,10 +214,7 @@ async fn race(
         match attempt {
             Ok(Ok(conn)) => return Ok(conn),
             Ok(Err(Attempt::Local(error))) => {
-                failure.get_or_insert(DialError::Local {
-                    peer: peer.name.clone(),
-                    reason: error.to_string(),
-                });
+                failure.get_or_insert(DialError::Local { peer: peer.name.clone(), reason: error.to_string() });
             }
             Ok(Err(Attempt::Connection(error))) => {
                 let error = diagnose(shared, peer, addresses, &error);
@@ -272,10 +245,7 @@ async fn introduce(
     let broken = |error: StreamError| match conn.close_reason() {
         Some(ConnectionError::TimedOut) => silent_after_handshake(peer),
         Some(reason) => diagnose(shared, peer, &[conn.remote_address()], &reason),
-        None => DialError::Handshake {
-            peer: peer.name.clone(),
-            reason: error.to_string(),
-        },
+        None => DialError::Handshake { peer: peer.name.clone(), reason: error.to_string() },
     };
     let (mut send, mut recv) = conn.open_bi().await.map_err(|error| broken(error.into()))?;
     let mut link_id = [0; 16];
@@ -288,17 +258,14 @@ async fn introduce(
         camera: shared.camera.is_published(),
         agent: Some(super::run::AGENT.to_owned()),
     };
-    io::write(&mut send, &Opening::Control(hello))
-        .await
-        .map_err(broken)?;
+    io::write(&mut send, &Opening::Control(hello)).await.map_err(broken)?;
     let welcome: Welcome = match io::read(&mut recv).await {
         Ok(welcome) => welcome,
         Err(error) => {
             // The close that explains the end may be a moment behind the end of the stream.
             let closed = tokio::time::timeout(STAGGER, conn.closed()).await;
             let duplicate = VarInt::from_u32(close::DUPLICATE);
-            if matches!(closed, Ok(ConnectionError::ApplicationClosed(frame)) if frame.error_code == duplicate)
-            {
+            if matches!(closed, Ok(ConnectionError::ApplicationClosed(frame)) if frame.error_code == duplicate) {
                 return existing(shared, peer);
             }
             return Err(broken(error));
@@ -319,76 +286,45 @@ async fn introduce(
             conn.close(close::DUPLICATE.into(), b"duplicate");
             existing(shared, peer)
         }
-        Err(NotTaken::TooMany) => Err(DialError::Local {
-            peer: peer.name.clone(),
-            reason: "too many links to this peer".into(),
-        }),
+        Err(NotTaken::TooMany) => {
+            Err(DialError::Local { peer: peer.name.clone(), reason: "too many links to this peer".into() })
+        }
     }
 }
 
 /// The link that made ours a duplicate.
 fn existing(shared: &Arc<Shared>, peer: &Arc<Entry>) -> Result<Arc<Link>, DialError> {
-    shared.link_to(&peer.id).ok_or_else(|| DialError::Closed {
-        peer: peer.name.clone(),
-        reason: "another connection took over".into(),
-    })
+    shared
+        .link_to(&peer.id)
+        .ok_or_else(|| DialError::Closed { peer: peer.name.clone(), reason: "another connection took over".into() })
 }
 
-fn diagnose(
-    shared: &Arc<Shared>,
-    peer: &Arc<Entry>,
-    addresses: &[SocketAddr],
-    error: &ConnectionError,
-) -> DialError {
+fn diagnose(shared: &Arc<Shared>, peer: &Arc<Entry>, addresses: &[SocketAddr], error: &ConnectionError) -> DialError {
     let name = peer.name.clone();
     match error {
-        ConnectionError::TimedOut | ConnectionError::Reset => DialError::NothingHeard {
-            peer: name,
-            addresses: addresses.to_vec(),
-            expected: key_line(&peer.key),
-        },
+        ConnectionError::TimedOut | ConnectionError::Reset => {
+            DialError::NothingHeard { peer: name, addresses: addresses.to_vec(), expected: key_line(&peer.key) }
+        }
         ConnectionError::ConnectionClosed(frame) => {
             let code = u64::from(frame.error_code);
             if code == CRYPTO_ERROR + ALERT_ACCESS_DENIED {
                 let our_key = key_line(shared.identity.public());
-                return DialError::NotInTheirTable {
-                    peer: name,
-                    our_key,
-                };
+                return DialError::NotInTheirTable { peer: name, our_key };
             }
-            DialError::Handshake {
-                peer: name,
-                reason: format!("{} ({code:#x})", readable(&frame.reason)),
-            }
+            DialError::Handshake { peer: name, reason: format!("{} ({code:#x})", readable(&frame.reason)) }
         }
-        ConnectionError::ApplicationClosed(frame) => DialError::Closed {
-            peer: name,
-            reason: readable(&frame.reason),
-        },
+        ConnectionError::ApplicationClosed(frame) => DialError::Closed { peer: name, reason: readable(&frame.reason) },
         // Our own verifier refused the key or the signature.
-        ConnectionError::TransportError(error)
-            if KEY_ALERTS.contains(&(u64::from(error.code) ^ CRYPTO_ERROR)) =>
-        {
-            DialError::Impostor {
-                peer: name,
-                addresses: addresses.to_vec(),
-                reason: error.reason.clone(),
-            }
+        ConnectionError::TransportError(error) if KEY_ALERTS.contains(&(u64::from(error.code) ^ CRYPTO_ERROR)) => {
+            DialError::Impostor { peer: name, addresses: addresses.to_vec(), reason: error.reason.clone() }
         }
         ConnectionError::LocallyClosed => DialError::Stopped,
-        other => DialError::Handshake {
-            peer: name,
-            reason: other.to_string(),
-        },
+        other => DialError::Handshake { peer: name, reason: other.to_string() },
     }
 }
 
 /// A reason from the peer is shown with its control characters escaped.
 fn readable(reason: &[u8]) -> String {
     let text = String::from_utf8_lossy(reason);
-    if text.is_empty() {
-        "no reason given".into()
-    } else {
-        text.escape_debug().to_string()
-    }
+    if text.is_empty() { "no reason given".into() } else { text.escape_debug().to_string() }
 }

@@ -75,7 +75,8 @@ impl HiddenError {
             Self::TooLong { .. } => Some("send long texts as a file".into()),
             Self::Empty => Some("give a text of at least one byte".into()),
             Self::NotFound => Some(
-                "the picture must be the PNG as it was written: any conversion or scaling destroys a hidden text".into(),
+                "the picture must be the PNG as it was written: any conversion or scaling destroys a hidden text"
+                    .into(),
             ),
             Self::Canvas(_) => None,
         }
@@ -109,11 +110,7 @@ impl Keys {
         key.copy_from_slice(&out[..16]);
         nonce.copy_from_slice(&out[16..16 + NONCE_BYTES]);
         path.copy_from_slice(&out[16 + NONCE_BYTES..]);
-        Self {
-            gcm: Sm4Gcm::new(&key),
-            nonce,
-            path,
-        }
+        Self { gcm: Sm4Gcm::new(&key), nonce, path }
     }
 
     /// The length and the text have a nonce each.
@@ -131,9 +128,7 @@ impl Keys {
         sealed.extend_from_slice(&length);
         sealed.extend_from_slice(&tag);
         let mut body = text.to_vec();
-        let tag = self
-            .gcm
-            .seal_in_place(&self.text_nonce(), b"text", &mut body);
+        let tag = self.gcm.seal_in_place(&self.text_nonce(), b"text", &mut body);
         sealed.extend_from_slice(&body);
         sealed.extend_from_slice(&tag);
         sealed
@@ -144,18 +139,14 @@ impl Keys {
         let mut length = [0; LENGTH_BYTES];
         length.copy_from_slice(&read(LENGTH_BYTES)?);
         let tag: [u8; TAG_BYTES] = read(TAG_BYTES)?.try_into().ok()?;
-        self.gcm
-            .open_in_place(&self.nonce, b"length", &mut length, &tag)
-            .ok()?;
+        self.gcm.open_in_place(&self.nonce, b"length", &mut length, &tag).ok()?;
         let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
         if length > HIDDEN_BYTES_MAX {
             return None;
         }
         let mut text = read(length)?;
         let tag: [u8; TAG_BYTES] = read(TAG_BYTES)?.try_into().ok()?;
-        self.gcm
-            .open_in_place(&self.text_nonce(), b"text", &mut text, &tag)
-            .ok()?;
+        self.gcm.open_in_place(&self.text_nonce(), b"text", &mut text, &tag).ok()?;
         Some(text)
     }
 }
@@ -186,39 +177,21 @@ impl Between<'_> {
         let shared = self.me.secret().diffie_hellman(self.peer);
         let prk = Zeroizing::new(hkdf_extract(&[], shared.as_slice()));
         let (ours, theirs) = (self.me.peer_id(), PeerId::of(self.peer));
-        let (from, to) = if sending {
-            (ours, theirs)
-        } else {
-            (theirs, ours)
-        };
-        let info: [&[u8]; 6] = [
-            PEER_LABEL,
-            from.as_bytes(),
-            to.as_bytes(),
-            &self.message.0,
-            &width.to_be_bytes(),
-            &height.to_be_bytes(),
-        ];
+        let (from, to) = if sending { (ours, theirs) } else { (theirs, ours) };
+        let info: [&[u8]; 6] =
+            [PEER_LABEL, from.as_bytes(), to.as_bytes(), &self.message.0, &width.to_be_bytes(), &height.to_be_bytes()];
         Keys::derive(&prk, &info)
     }
 }
 
 /// How many bytes of text a picture can hide, and what it would lose on the way to PNG. `passphrase` tells which of
 /// the two ways is meant.
-pub fn capacity(
-    file: &[u8],
-    passphrase: bool,
-) -> Result<(usize, Option<&'static str>), HiddenError> {
+pub fn capacity(file: &[u8], passphrase: bool) -> Result<(usize, Option<&'static str>), HiddenError> {
     let mut decoded = picture::decode(file)?;
     let conversion = decoded.conversion();
     let canvas = canvas(&mut decoded)?;
     let overhead = OVERHEAD_BYTES + if passphrase { SALT_BYTES } else { 0 };
-    Ok((
-        stego::capacity_bytes(&canvas)
-            .saturating_sub(overhead)
-            .min(HIDDEN_BYTES_MAX),
-        conversion,
-    ))
+    Ok((stego::capacity_bytes(&canvas).saturating_sub(overhead).min(HIDDEN_BYTES_MAX), conversion))
 }
 
 /// Hides `text` for the peer.
@@ -228,16 +201,8 @@ pub fn hide(between: Between<'_>, file: &[u8], text: &str) -> Result<Hidden, Hid
     let mut canvas = canvas(&mut decoded)?;
     let mut embedder = stego::embedder(&mut canvas, Path(Keystream::new(&keys.path)));
     let capacity = embedder.remaining().saturating_sub(OVERHEAD_BYTES);
-    embedder
-        .write(&keys.seal(text.as_bytes()))
-        .map_err(|_| HiddenError::DoesNotFit {
-            bytes: text.len(),
-            capacity,
-        })?;
-    Ok(Hidden {
-        conversion: decoded.conversion(),
-        png: decoded.to_png()?,
-    })
+    embedder.write(&keys.seal(text.as_bytes())).map_err(|_| HiddenError::DoesNotFit { bytes: text.len(), capacity })?;
+    Ok(Hidden { conversion: decoded.conversion(), png: decoded.to_png()? })
 }
 
 /// The text that the peer hid for us in this picture, if there is one.
@@ -250,11 +215,7 @@ pub fn reveal(between: Between<'_>, file: &[u8]) -> Result<Option<String>, Hidde
 }
 
 /// Hides `text` under a passphrase. Takes the time of [`PASSPHRASE_ITERATIONS`].
-pub fn hide_with_passphrase(
-    passphrase: &[u8],
-    file: &[u8],
-    text: &str,
-) -> Result<Hidden, HiddenError> {
+pub fn hide_with_passphrase(passphrase: &[u8], file: &[u8], text: &str) -> Result<Hidden, HiddenError> {
     let mut decoded = checked(file, text)?;
     let mut canvas = canvas(&mut decoded)?;
     let prk = passphrase_prk(passphrase, &canvas);
@@ -263,21 +224,11 @@ pub fn hide_with_passphrase(
     let keys = Keys::derive(&prk, &[PASSPHRASE_LABEL, b" seal", &salt]);
     let path = Keys::derive(&prk, &[PASSPHRASE_LABEL, b" path"]).path;
     let mut embedder = stego::embedder(&mut canvas, Path(Keystream::new(&path)));
-    let capacity = embedder
-        .remaining()
-        .saturating_sub(OVERHEAD_BYTES + SALT_BYTES);
+    let capacity = embedder.remaining().saturating_sub(OVERHEAD_BYTES + SALT_BYTES);
     let mut payload = salt.to_vec();
     payload.extend_from_slice(&keys.seal(text.as_bytes()));
-    embedder
-        .write(&payload)
-        .map_err(|_| HiddenError::DoesNotFit {
-            bytes: text.len(),
-            capacity,
-        })?;
-    Ok(Hidden {
-        conversion: decoded.conversion(),
-        png: decoded.to_png()?,
-    })
+    embedder.write(&payload).map_err(|_| HiddenError::DoesNotFit { bytes: text.len(), capacity })?;
+    Ok(Hidden { conversion: decoded.conversion(), png: decoded.to_png()? })
 }
 
 /// The text that was hidden under this passphrase.
@@ -289,9 +240,7 @@ pub fn reveal_with_passphrase(passphrase: &[u8], file: &[u8]) -> Result<String, 
     let mut extractor = stego::extractor(&canvas, Path(Keystream::new(&path)));
     let salt = extractor.read(SALT_BYTES).ok_or(HiddenError::NotFound)?;
     let keys = Keys::derive(&prk, &[PASSPHRASE_LABEL, b" seal", &salt]);
-    keys.open(|count| extractor.read(count))
-        .map(text_of)
-        .ok_or(HiddenError::NotFound)
+    keys.open(|count| extractor.read(count)).map(text_of).ok_or(HiddenError::NotFound)
 }
 
 /// The slow part is salted by what embedding does not change, so that the receiver finds the same salt and one table
@@ -302,12 +251,7 @@ fn passphrase_prk(passphrase: &[u8], canvas: &Canvas<'_>) -> Zeroizing<[u8; 32]>
     hash.update(PASSPHRASE_LABEL);
     stego::digest_invariant(canvas, &mut |bytes| hash.update(bytes));
     let mut prk = Zeroizing::new([0; 32]);
-    pbkdf2(
-        passphrase,
-        &hash.finish(),
-        PASSPHRASE_ITERATIONS,
-        prk.as_mut(),
-    );
+    pbkdf2(passphrase, &hash.finish(), PASSPHRASE_ITERATIONS, prk.as_mut());
     prk
 }
 
@@ -329,12 +273,7 @@ fn canvas(decoded: &mut Decoded) -> Result<Canvas<'_>, CanvasError> {
 fn text_of(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| {
         let mut text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        text.truncate(
-            (0..=HIDDEN_BYTES_MAX)
-                .rev()
-                .find(|end| text.is_char_boundary(*end))
-                .unwrap_or(0),
-        );
+        text.truncate((0..=HIDDEN_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0));
         text
     })
 }

@@ -16,9 +16,7 @@ pub struct History {
 impl History {
     /// The history in a data folder, beside a running node or without one.
     pub fn open(data: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            store: Store::open(data)?,
-        })
+        Ok(Self { store: Store::open(data)? })
     }
 
     pub(super) fn of(store: Store) -> Self {
@@ -38,12 +36,7 @@ impl History {
     }
 
     /// One message.
-    pub fn message(
-        &self,
-        peer: &PeerId,
-        direction: Direction,
-        id: &MessageId,
-    ) -> Result<Option<Message>, StoreError> {
+    pub fn message(&self, peer: &PeerId, direction: Direction, id: &MessageId) -> Result<Option<Message>, StoreError> {
         self.store.message(peer, direction, id)
     }
 

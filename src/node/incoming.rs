@@ -43,12 +43,7 @@ impl Receiving {
         let mut slots = lock(&self.slots);
         let slot = slots
             .entry(key)
-            .or_insert_with(|| {
-                Arc::new(Slot {
-                    newest: watch::Sender::new(0),
-                    turn: tokio::sync::Mutex::new(()),
-                })
-            })
+            .or_insert_with(|| Arc::new(Slot { newest: watch::Sender::new(0), turn: tokio::sync::Mutex::new(()) }))
             .clone();
         let mut mine = 0;
         slot.newest.send_modify(|newest| {
@@ -99,8 +94,7 @@ pub(super) async fn serve(
             let incoming = to_incoming(&offer);
             let key = (link.peer.id, incoming.id);
             let (slot, mine) = shared.receiving.claim(key);
-            let result =
-                take_turn(shared, link, &incoming, &slot, mine, (&mut send, &mut recv)).await;
+            let result = take_turn(shared, link, &incoming, &slot, mine, (&mut send, &mut recv)).await;
             shared.receiving.release(key, &slot);
             match result {
                 Ok(stored_at_ms) => DeliveryReply::Receipt(Receipt { stored_at_ms }),
@@ -124,48 +118,24 @@ pub(super) async fn serve(
 }
 
 /// What can be said before anything is looked up.
-fn admit<'s>(
-    shared: &'s Shared,
-    link: &Link,
-    offer: &Offer,
-) -> Result<tokio::sync::SemaphorePermit<'s>, Refusal> {
+fn admit<'s>(shared: &'s Shared, link: &Link, offer: &Offer) -> Result<tokio::sync::SemaphorePermit<'s>, Refusal> {
     if shared.settings.role == Role::OneShot {
-        return Err(refusal(
-            Reason::NotReceiving,
-            "this is a one-shot command",
-            true,
-        ));
+        return Err(refusal(Reason::NotReceiving, "this is a one-shot command", true));
     }
     if !link.peer.allow.chat {
-        return Err(refusal(
-            Reason::NotAllowed,
-            "the table does not allow you \"chat\"",
-            false,
-        ));
+        return Err(refusal(Reason::NotAllowed, "the table does not allow you \"chat\"", false));
     }
     let bytes_max = offer.kind.bytes_max();
     if offer.size > bytes_max {
-        let detail = format!(
-            "{:?} has {} bytes, at most {bytes_max} are taken",
-            offer.kind, offer.size
-        );
+        let detail = format!("{:?} has {} bytes, at most {bytes_max} are taken", offer.kind, offer.size);
         return Err(refusal(Reason::TooLarge, &detail.to_lowercase(), false));
     }
-    let state = shared
-        .peer(&link.peer.id)
-        .ok_or_else(|| refusal(Reason::NotAllowed, "not in the table", false))?;
-    state
-        .offers
-        .try_acquire()
-        .map_err(|_| refusal(Reason::Busy, "at most 64 offers may be under way", true))
+    let state = shared.peer(&link.peer.id).ok_or_else(|| refusal(Reason::NotAllowed, "not in the table", false))?;
+    state.offers.try_acquire().map_err(|_| refusal(Reason::Busy, "at most 64 offers may be under way", true))
 }
 
 fn refusal(reason: Reason, detail: &str, retry: bool) -> Refusal {
-    Refusal {
-        reason,
-        detail: detail.to_owned(),
-        retry,
-    }
+    Refusal { reason, detail: detail.to_owned(), retry }
 }
 
 async fn take_turn(
@@ -177,10 +147,7 @@ async fn take_turn(
     streams: (&mut SendStream, &mut RecvStream),
 ) -> Result<i64, Stop> {
     let _turn = slot.turn.lock().await;
-    let turn = Turn {
-        newest: slot.newest.subscribe(),
-        mine,
-    };
+    let turn = Turn { newest: slot.newest.subscribe(), mine };
     take(shared, link, incoming, turn, streams).await
 }
 
@@ -208,11 +175,7 @@ async fn take(
     (send, recv): (&mut SendStream, &mut RecvStream),
 ) -> Result<i64, Stop> {
     let (peer, id) = (link.peer.id, incoming.id);
-    match shared
-        .blocking(move |store| store.lookup(&peer, &id))
-        .await
-        .map_err(|error| store_refusal(&error))?
-    {
+    match shared.blocking(move |store| store.lookup(&peer, &id)).await.map_err(|error| store_refusal(&error))? {
         Some(known @ Known::Stored { .. }) if !known.is_same(incoming) => {
             let detail = "this id came before with another kind, size or digest";
             return Err(Stop::Refuse(refusal(Reason::Conflict, detail, false)));
@@ -228,10 +191,7 @@ async fn take(
     let offset = receive.resume_offset();
     io::write(send, &DeliveryReply::Resume(Resume { offset })).await?;
     let receive = body(shared, receive, (incoming.bytes, offset), turn, recv).await?;
-    let complete = shared
-        .blocking(move |_| receive.finish())
-        .await
-        .map_err(|error| store_refusal(&error))?;
+    let complete = shared.blocking(move |_| receive.finish()).await.map_err(|error| store_refusal(&error))?;
     let message = commit(shared, link, incoming, complete).await?;
     Ok(message)
 }
@@ -247,34 +207,23 @@ async fn body(
     let begun = Instant::now();
     let mut came = 0_u64;
     let mut missing = size - offset.min(size);
-    let mut piece =
-        Vec::with_capacity(PIECE_BYTES.min(usize::try_from(missing).unwrap_or(PIECE_BYTES)));
+    let mut piece = Vec::with_capacity(PIECE_BYTES.min(usize::try_from(missing).unwrap_or(PIECE_BYTES)));
     loop {
         let chunk = tokio::select! {
             chunk = tokio::time::timeout(STALLED, recv.read_chunk(PIECE_BYTES, true)) => chunk,
             () = turn.over() => return Err(Stop::Superseded),
         };
-        let chunk = chunk
-            .map_err(|_| StreamError::Timeout(STALLED))?
-            .map_err(StreamError::from)?;
+        let chunk = chunk.map_err(|_| StreamError::Timeout(STALLED))?.map_err(StreamError::from)?;
         let ended = chunk.is_none();
         if let Some(chunk) = chunk {
             let bytes = chunk.bytes.len() as u64;
             if bytes > missing {
-                return Err(Stop::Refuse(refusal(
-                    Reason::Protocol,
-                    "more bytes came than were offered",
-                    false,
-                )));
+                return Err(Stop::Refuse(refusal(Reason::Protocol, "more bytes came than were offered", false)));
             }
             missing -= bytes;
             came += bytes;
             if begun.elapsed() > STALLED && came < begun.elapsed().as_secs() * RATE_MIN_BYTES {
-                return Err(Stop::Refuse(refusal(
-                    Reason::Busy,
-                    "the body comes too slowly",
-                    true,
-                )));
+                return Err(Stop::Refuse(refusal(Reason::Busy, "the body comes too slowly", true)));
             }
             piece.extend_from_slice(&chunk.bytes);
         }
@@ -291,22 +240,13 @@ async fn body(
         }
     }
     if missing > 0 {
-        return Err(Stop::Refuse(refusal(
-            Reason::Damaged,
-            "the body ended early",
-            true,
-        )));
+        return Err(Stop::Refuse(refusal(Reason::Damaged, "the body ended early", true)));
     }
     Ok(receive)
 }
 
 /// Looks for a hidden text, stores, and tells.
-async fn commit(
-    shared: &Arc<Shared>,
-    link: &Arc<Link>,
-    incoming: &Incoming,
-    complete: Complete,
-) -> Result<i64, Stop> {
+async fn commit(shared: &Arc<Shared>, link: &Arc<Link>, incoming: &Incoming, complete: Complete) -> Result<i64, Stop> {
     let (kind, id) = (incoming.kind, incoming.id);
     let identity = shared.identity.clone();
     let key = link.peer.key.clone();
@@ -318,15 +258,9 @@ async fn commit(
         let mut text = None;
         let mut found = None;
         match kind {
-            store::Kind::Text => {
-                text = Some(String::from_utf8(complete.peek()?).map_err(|_| StoreError::NotText)?)
-            }
+            store::Kind::Text => text = Some(String::from_utf8(complete.peek()?).map_err(|_| StoreError::NotText)?),
             store::Kind::Picture => {
-                let between = Between {
-                    me: &identity,
-                    peer: &key,
-                    message: id,
-                };
+                let between = Between { me: &identity, peer: &key, message: id };
                 // A picture that cannot be read hides nothing for us; it is stored all the same.
                 found = hidden::reveal(between, &complete.peek()?).ok().flatten();
             }
@@ -363,18 +297,10 @@ fn store_refusal(error: &StoreError) -> Stop {
     let (reason, detail, retry) = match error {
         StoreError::QuotaFull { .. } => (Reason::NoRoom, "the receiver's quota is full", true),
         StoreError::DiskFull { .. } => (Reason::NoRoom, "the receiver's disk is full", true),
-        StoreError::BodyMismatch { .. } => {
-            (Reason::Damaged, "size or SM3 differ from the offer", true)
-        }
-        StoreError::Conflict { .. } => (
-            Reason::Conflict,
-            "this id came before with another content",
-            false,
-        ),
+        StoreError::BodyMismatch { .. } => (Reason::Damaged, "size or SM3 differ from the offer", true),
+        StoreError::Conflict { .. } => (Reason::Conflict, "this id came before with another content", false),
         StoreError::NotText => (Reason::Protocol, "a text must be UTF-8", false),
-        StoreError::ReceiveBusy { .. } => {
-            (Reason::Busy, "this message is being received already", true)
-        }
+        StoreError::ReceiveBusy { .. } => (Reason::Busy, "this message is being received already", true),
         StoreError::TooLong { .. } => (Reason::TooLarge, "a field is too long", false),
         _ => (Reason::StoreFailed, "see the receiver's log", true),
     };

@@ -40,20 +40,13 @@ pub(super) async fn read<F: Frame>(stream: &mut RecvStream) -> Result<F, StreamE
 }
 
 /// Reads one frame, at most for `limit`.
-pub(super) async fn read_within<F: Frame>(
-    stream: &mut RecvStream,
-    limit: Duration,
-) -> Result<F, StreamError> {
-    tokio::time::timeout(limit, read(stream))
-        .await
-        .map_err(|_| StreamError::Timeout(limit))?
+pub(super) async fn read_within<F: Frame>(stream: &mut RecvStream, limit: Duration) -> Result<F, StreamError> {
+    tokio::time::timeout(limit, read(stream)).await.map_err(|_| StreamError::Timeout(limit))?
 }
 
 /// Writes one frame.
 pub(super) async fn write<F: Frame>(stream: &mut SendStream, frame: &F) -> Result<(), StreamError> {
-    Ok(stream
-        .write_all(&wire::encode(frame).map_err(StreamError::Encode)?)
-        .await?)
+    Ok(stream.write_all(&wire::encode(frame).map_err(StreamError::Encode)?).await?)
 }
 
 /// A future's result if it is ready at once.

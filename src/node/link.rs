@@ -176,14 +176,7 @@ impl Link {
                 pings.remove(&oldest);
             }
         }
-        pings.insert(
-            number,
-            PendingPing {
-                sent_us: now_us(),
-                sent: Instant::now(),
-                reply,
-            },
-        );
+        pings.insert(number, PendingPing { sent_us: now_us(), sent: Instant::now(), reply });
         drop(pings);
         self.tell(Control::Ping(Ping { number }));
     }
@@ -194,15 +187,8 @@ impl Link {
             return;
         };
         let rtt = ping.sent.elapsed();
-        let returned_us = ping
-            .sent_us
-            .saturating_add(u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
-        lock(&self.clock).sample(
-            ping.sent_us,
-            pong.received_at_us,
-            pong.replied_at_us,
-            returned_us,
-        );
+        let returned_us = ping.sent_us.saturating_add(u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX));
+        lock(&self.clock).sample(ping.sent_us, pong.received_at_us, pong.replied_at_us, returned_us);
         if let Some(reply) = ping.reply {
             let _ = reply.send(RoundTrip { rtt });
         }
@@ -255,10 +241,7 @@ pub(super) enum NotTaken {
 
 impl Links {
     pub(super) fn new() -> Self {
-        Self {
-            list: Mutex::default(),
-            changed: watch::Sender::new(0),
-        }
+        Self { list: Mutex::default(), changed: watch::Sender::new(0) }
     }
 
     /// Tells of every link that comes or goes.
@@ -271,46 +254,21 @@ impl Links {
     }
 
     /// Settles a new link against those that exist. True where it is the peer's first.
-    pub(super) fn add(
-        &self,
-        me: &PeerId,
-        link: &Arc<Link>,
-        replaces: Option<[u8; 16]>,
-    ) -> Result<bool, NotTaken> {
+    pub(super) fn add(&self, me: &PeerId, link: &Arc<Link>, replaces: Option<[u8; 16]>) -> Result<bool, NotTaken> {
         let mut list = lock(&self.list);
         list.retain(|other| other.conn.close_reason().is_none());
         let first = !list.iter().any(|other| other.peer.id == link.peer.id);
         let of_peer = list.iter().filter(|other| other.peer.id == link.peer.id);
-        let same = of_peer
-            .clone()
-            .filter(|other| other.instance == link.instance && other.is_fresh());
+        let same = of_peer.clone().filter(|other| other.instance == link.instance && other.is_fresh());
         let verdicts: Vec<(Arc<Link>, Verdict)> = same
             .map(|old| {
-                let old_facts = Facts {
-                    ours: old.ours,
-                    age: old.since.elapsed(),
-                };
-                let new_facts = Facts {
-                    ours: link.ours,
-                    age: Duration::ZERO,
-                };
-                (
-                    old.clone(),
-                    settle(
-                        me,
-                        &link.peer.id,
-                        old_facts,
-                        new_facts,
-                        replaces == Some(old.id),
-                    ),
-                )
+                let old_facts = Facts { ours: old.ours, age: old.since.elapsed() };
+                let new_facts = Facts { ours: link.ours, age: Duration::ZERO };
+                (old.clone(), settle(me, &link.peer.id, old_facts, new_facts, replaces == Some(old.id)))
             })
             .collect();
         // All is judged before anything is done: a link that is refused changes nothing.
-        if verdicts
-            .iter()
-            .any(|(_, verdict)| *verdict == Verdict::Duplicate)
-        {
+        if verdicts.iter().any(|(_, verdict)| *verdict == Verdict::Duplicate) {
             return Err(NotTaken::Duplicate);
         }
         if of_peer.filter(|other| other.is_fresh()).count() - verdicts.len() >= LINKS_PER_PEER_MAX {
@@ -343,11 +301,7 @@ impl Links {
 
     /// The newest link to a process of the peer that takes deliveries.
     pub(super) fn best(&self, peer: &PeerId) -> Option<Arc<Link>> {
-        lock(&self.list)
-            .iter()
-            .rev()
-            .find(|link| link.peer.id == *peer && link.receives && link.is_fresh())
-            .cloned()
+        lock(&self.list).iter().rev().find(|link| link.peer.id == *peer && link.receives && link.is_fresh()).cloned()
     }
 
     /// The newest link to a process of the peer that publishes a camera, else the best one: it will say why not.
@@ -355,9 +309,7 @@ impl Links {
         let with_camera = lock(&self.list)
             .iter()
             .rev()
-            .find(|link| {
-                link.peer.id == *peer && link.is_fresh() && link.camera.load(Ordering::Relaxed)
-            })
+            .find(|link| link.peer.id == *peer && link.is_fresh() && link.camera.load(Ordering::Relaxed))
             .cloned();
         with_camera.or_else(|| self.best(peer))
     }

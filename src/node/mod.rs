@@ -4,7 +4,7 @@
 //! - [`table`]: whom we know and what they may do; - [`link`]: one connection that both sides settled on;
 //! - [`dial`], [`answer`]: how links come to be; - [`settle`]: which of two links stays (pure);
 //! - [`control`], [`clock`]: pings, presence, the offset between the clocks;
-//! - [`outgoing`], [`incoming`]: messages; - [`hidden`]: text sealed for a picture;
+//! - [`draft`], [`outgoing`], [`incoming`]: messages; - [`hidden`]: text sealed for a picture;
 //! - [`camera`], [`viewer`], [`pacing`], [`watch`]: live frames; - [`history`]: what is stored.
 
 mod answer;
@@ -12,6 +12,7 @@ pub mod camera;
 pub mod clock;
 mod control;
 pub mod dial;
+mod draft;
 pub mod hidden;
 pub mod history;
 mod incoming;
@@ -37,10 +38,7 @@ pub use camera::CameraPlan;
 pub use dial::DialError;
 pub use history::{Direction, Message, MessageId, State};
 pub use shared::NodeError;
-pub use types::{
-    Arrived, Command, Draft, DraftKind, Event, LinkInfo, PongInfo, Role, SendError, Settings,
-    Status,
-};
+pub use types::{Arrived, Command, Draft, DraftKind, Event, LinkInfo, PongInfo, Role, SendError, Settings, Status};
 pub use watch::{WatchCounts, WatchError, WatchFrame, WatchHandle, WatchNews, WatchOptions};
 
 use crate::identity::Identity;
@@ -62,10 +60,7 @@ pub struct Node {
 
 impl Node {
     /// Opens the store, binds the port and starts. Needs a tokio runtime.
-    pub async fn start(
-        identity: Identity,
-        settings: Settings,
-    ) -> Result<(Self, mpsc::Receiver<Event>), NodeError> {
+    pub async fn start(identity: Identity, settings: Settings) -> Result<(Self, mpsc::Receiver<Event>), NodeError> {
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
         let (commands, commands_out) = mpsc::channel(COMMANDS_MAX);
         let shared = Shared::start(identity, settings, events_in).await?;
@@ -86,50 +81,28 @@ impl Node {
     /// Puts a message into the outbox and starts its delivery. The result is its id; news of it come as events.
     pub async fn send(&self, peer: &str, draft: Draft) -> Result<MessageId, SendError> {
         let (reply, answer) = oneshot::channel();
-        self.command(Command::Send {
-            peer: peer.to_owned(),
-            draft,
-            reply,
-        })
-        .await;
+        self.command(Command::Send { peer: peer.to_owned(), draft, reply }).await;
         answer.await.unwrap_or(Err(SendError::Stopped))
     }
 
     /// Waits for a link to the peer, dialling now, or says why there is none.
     pub async fn connect(&self, peer: &str) -> Result<LinkInfo, DialError> {
         let (reply, answer) = oneshot::channel();
-        self.command(Command::Connect {
-            peer: peer.to_owned(),
-            reply,
-        })
-        .await;
+        self.command(Command::Connect { peer: peer.to_owned(), reply }).await;
         answer.await.unwrap_or(Err(DialError::Stopped))
     }
 
     /// One round trip over the link to the peer.
     pub async fn ping(&self, peer: &str) -> Result<PongInfo, DialError> {
         let (reply, answer) = oneshot::channel();
-        self.command(Command::Ping {
-            peer: peer.to_owned(),
-            reply,
-        })
-        .await;
+        self.command(Command::Ping { peer: peer.to_owned(), reply }).await;
         answer.await.unwrap_or(Err(DialError::Stopped))
     }
 
     /// Views the peer's camera until the handle is dropped.
-    pub async fn watch(
-        &self,
-        peer: &str,
-        options: WatchOptions,
-    ) -> Result<WatchHandle, WatchError> {
+    pub async fn watch(&self, peer: &str, options: WatchOptions) -> Result<WatchHandle, WatchError> {
         let (reply, answer) = oneshot::channel();
-        self.command(Command::Watch {
-            peer: peer.to_owned(),
-            options,
-            reply,
-        })
-        .await;
+        self.command(Command::Watch { peer: peer.to_owned(), options, reply }).await;
         answer.await.unwrap_or(Err(WatchError::Stopped))
     }
 
@@ -140,11 +113,7 @@ impl Node {
 
     /// Tells a peer that we are writing, or no longer.
     pub async fn typing(&self, peer: &str, active: bool) {
-        self.command(Command::Typing {
-            peer: peer.to_owned(),
-            active,
-        })
-        .await;
+        self.command(Command::Typing { peer: peer.to_owned(), active }).await;
     }
 
     /// Counters and links, now.

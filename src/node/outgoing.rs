@@ -1,30 +1,23 @@
-//! Sending: from a draft to the outbox, from the outbox over a link, to the receipt.
+//! Sending: from the outbox over a link, to the receipt.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use minicbor::bytes::ByteArray;
-use quinn::SendStream;
-use rand_core::Rng;
+use quinn::{RecvStream, SendStream};
 use tokio::task::{self, JoinSet};
 use tracing::{debug, info, warn};
 
-use super::hidden::{self, Between, HiddenError};
 use super::io::{self, StreamError};
 use super::link::{BULK_BYTES, Link};
 use super::run::elapsed_ms;
 use super::shared::{Shared, lock, now_ms};
 use super::table::Entry;
-use super::types::{Draft, DraftKind, Event, Role, SendError};
-use crate::identity::{PeerId, system_rng};
-use crate::media::{clip, picture};
-use crate::store::{self, Body, BodyReader, Lease, Message, MessageId, NewOutgoing, StoreError};
-use crate::wire::limits::{
-    CLIP_BYTES_MAX, FILE_BYTES_MAX, NAME_BYTES_MAX, PICTURE_BYTES_MAX, TEXT_BYTES_MAX,
-};
-use crate::wire::{self, DeliveryReply, Offer, Opening, Reason, Refusal};
+use super::types::Event;
+use crate::identity::PeerId;
+use crate::store::{self, BodyReader, Lease, Message, MessageId, StoreError};
+use crate::wire::{self, DeliveryReply, Offer, Opening, Reason, Refusal, WireError};
 
 /// A claim on an outbox row lasts this long and is renewed while its body moves.
 const LEASE: Duration = Duration::from_secs(30);
@@ -46,173 +39,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The receiver hashes and syncs a large body before its receipt.
 const RECEIPT_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Puts a draft into the outbox and wakes the sender.
-pub(super) async fn enqueue(
-    shared: &Arc<Shared>,
-    name: &str,
-    draft: Draft,
-) -> Result<MessageId, SendError> {
-    let peer = shared
-        .entry(name)
-        .ok_or_else(|| SendError::NoPeer(name.to_owned()))?;
-    let state = shared
-        .peer(&peer.id)
-        .ok_or_else(|| SendError::NoPeer(name.to_owned()))?;
-    let mut random = [0; 10];
-    system_rng().fill_bytes(&mut random);
-    let id = MessageId::new(u64::try_from(now_ms()).unwrap_or(0), random);
-    let preparer = (shared.identity.clone(), peer.clone());
-    let prepared =
-        tokio::task::spawn_blocking(move || prepare(&preparer.0, &preparer.1, id, draft));
-    let message = prepared
-        .await
-        .map_err(|error| SendError::Picture(error.to_string()))??;
-    // A one-shot command delivers its own message itself, beside a `run` on the same folder.
-    let own = shared.settings.role == Role::OneShot;
-    let lease = own.then(|| new_lease(shared));
-    let stored = shared
-        .blocking(move |store| store.enqueue(message, now_ms(), lease))
-        .await?;
-    if own {
-        lock(&state.own).push(stored);
-    }
-    state.outbox.notify_one();
-    state.dial_now.notify_one();
-    Ok(id)
-}
-
-fn new_lease(shared: &Shared) -> Lease {
-    Lease {
-        owner: shared.instance,
-        until_ms: now_ms() + LEASE.as_millis() as i64,
-    }
-}
-
-/// Checks a draft and makes its body. Blocking: pictures are decoded here.
-fn prepare(
-    me: &crate::identity::Identity,
-    peer: &Entry,
-    id: MessageId,
-    draft: Draft,
-) -> Result<NewOutgoing, SendError> {
-    let mut hidden = None;
-    let mut name = draft.name.map(|name| short_name(&name));
-    let (kind, mime, body) = match draft.kind {
-        DraftKind::Text(text) => {
-            bounded("the text", text.len() as u64, TEXT_BYTES_MAX)?;
-            (store::Kind::Text, None, Body::Text(text))
-        }
-        DraftKind::Picture { bytes, hide } => {
-            bounded("the picture", bytes.len() as u64, PICTURE_BYTES_MAX)?;
-            let bytes = match &hide {
-                Some(text) => {
-                    // What leaves is a PNG, whatever came in.
-                    name = name.map(|name| {
-                        Path::new(&name)
-                            .with_extension("png")
-                            .to_string_lossy()
-                            .into_owned()
-                    });
-                    let made = hidden::hide(
-                        Between {
-                            me,
-                            peer: &peer.key,
-                            message: id,
-                        },
-                        &bytes,
-                        text,
-                    )?;
-                    made.png
-                }
-                None => {
-                    picture::decode(&bytes)
-                        .map_err(|error| SendError::Picture(error.to_string()))?;
-                    bytes
-                }
-            };
-            bounded("the picture as PNG", bytes.len() as u64, PICTURE_BYTES_MAX)?;
-            hidden = hide;
-            (
-                store::Kind::Picture,
-                picture::mime(&bytes).map(str::to_owned),
-                Body::Bytes(bytes),
-            )
-        }
-        DraftKind::Clip(bytes) => {
-            bounded("the clip", bytes.len() as u64, CLIP_BYTES_MAX)?;
-            clip::check(&bytes).map_err(|error| SendError::Clip(error.to_string()))?;
-            (
-                store::Kind::Clip,
-                Some("audio/wav".to_owned()),
-                Body::Bytes(bytes),
-            )
-        }
-        DraftKind::File(path) => {
-            let bytes = std::fs::metadata(&path).map(|data| data.len()).unwrap_or(0);
-            if bytes > FILE_BYTES_MAX {
-                return Err(SendError::TooLarge {
-                    what: "the file",
-                    bytes,
-                    bytes_max: FILE_BYTES_MAX,
-                });
-            }
-            (store::Kind::File, None, Body::File(path))
-        }
-    };
-    Ok(NewOutgoing {
-        id,
-        peer: peer.id,
-        kind,
-        text: None,
-        hidden,
-        name,
-        mime,
-        body,
-    })
-}
-
-fn bounded(what: &'static str, bytes: u64, bytes_max: u64) -> Result<(), SendError> {
-    match bytes {
-        0 => Err(SendError::Empty(what)),
-        bytes if bytes > bytes_max => Err(SendError::TooLarge {
-            what,
-            bytes,
-            bytes_max,
-        }),
-        _ => Ok(()),
-    }
-}
-
-impl From<HiddenError> for SendError {
-    fn from(error: HiddenError) -> Self {
-        match error {
-            HiddenError::DoesNotFit { bytes, capacity } => Self::DoesNotFit { bytes, capacity },
-            HiddenError::TooLong { bytes } => Self::TooLarge {
-                what: "the hidden text",
-                bytes: bytes as u64,
-                bytes_max: hidden::HIDDEN_BYTES_MAX as u64,
-            },
-            HiddenError::Empty => Self::Empty("the hidden text"),
-            other => Self::Picture(other.to_string()),
-        }
-    }
-}
-
-/// The wire takes names of 255 bytes at most; a longer one is cut at a character, its extension kept.
-fn short_name(name: &str) -> String {
-    if name.len() <= NAME_BYTES_MAX {
-        return name.to_owned();
-    }
-    let extension = Path::new(name)
-        .extension()
-        .and_then(|text| text.to_str())
-        .filter(|text| text.len() <= 16);
-    let suffix = extension.map(|text| format!(".{text}")).unwrap_or_default();
-    let mut end = NAME_BYTES_MAX - suffix.len();
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}{suffix}", &name[..end])
+/// A claim of this process, from now.
+pub(super) fn new_lease(shared: &Shared) -> Lease {
+    Lease { owner: shared.instance, until_ms: now_ms() + LEASE.as_millis() as i64 }
 }
 
 /// What became of one try.
@@ -245,15 +74,13 @@ pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Entry>) {
     let mut seen_version = None;
     let mut look = true;
     loop {
-        if look {
-            if let Some(link) = shared.link_to(&peer.id) {
-                let room = CLAIMS_MAX.saturating_sub(under_way.len());
-                for message in claim(&shared, &peer, room, &mut told).await {
-                    let id = message.id;
-                    if !under_way.values().any(|other| *other == id) {
-                        let task = tasks.spawn(send_one(shared.clone(), link.clone(), message));
-                        under_way.insert(task.id(), id);
-                    }
+        if look && let Some(link) = shared.link_to(&peer.id) {
+            let room = CLAIMS_MAX.saturating_sub(under_way.len());
+            for message in claim(&shared, &peer, room, &mut told).await {
+                let id = message.id;
+                if !under_way.values().any(|other| *other == id) {
+                    let task = tasks.spawn(send_one(shared.clone(), link.clone(), message));
+                    under_way.insert(task.id(), id);
                 }
             }
         }
@@ -294,12 +121,7 @@ fn expired_leases_due() -> bool {
 }
 
 /// Claims what waits for the peer. `told` keeps the last fault of the store, so that it is told once.
-async fn claim(
-    shared: &Arc<Shared>,
-    peer: &Arc<Entry>,
-    room: usize,
-    told: &mut Option<String>,
-) -> Vec<Message> {
+async fn claim(shared: &Arc<Shared>, peer: &Arc<Entry>, room: usize, told: &mut Option<String>) -> Vec<Message> {
     if room == 0 {
         return Vec::new();
     }
@@ -329,10 +151,7 @@ async fn claim(
             let words = error.to_string();
             if told.as_ref() != Some(&words) {
                 warn!(peer = %peer.name, error = words, "the outbox cannot be read");
-                shared.emit(Event::Trouble {
-                    error: words.clone(),
-                    hint: error.hint(),
-                });
+                shared.emit(Event::Trouble { error: words.clone(), hint: error.hint() });
                 *told = Some(words);
             }
             Vec::new()
@@ -361,9 +180,7 @@ async fn send_one(shared: Arc<Shared>, link: Arc<Link>, message: Message) -> (Me
     let _busy = link.busy();
     let begun = Instant::now();
     let outcome = match deliver(&shared, &link, &message).await {
-        Ok(Answer::Receipt) => Outcome::Delivered {
-            ms: elapsed_ms(begun),
-        },
+        Ok(Answer::Receipt) => Outcome::Delivered { ms: elapsed_ms(begun) },
         Ok(Answer::Refusal(refusal)) => Outcome::Refused(refusal),
         Err(Trouble::Store(error)) if is_lost(&error) => Outcome::Unreadable(error),
         Err(Trouble::Store(error)) => Outcome::Failed(error.to_string()),
@@ -387,25 +204,14 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
     let owner = shared.instance;
     let noted = match outcome {
         Outcome::Delivered { ms } => {
-            let noted = shared
-                .blocking(move |store| store.delivered(&peer_id, &id, now_ms()))
-                .await;
-            shared.emit(Event::Delivered {
-                id,
-                to,
-                bytes: message.bytes,
-                ms,
-            });
+            let noted = shared.blocking(move |store| store.delivered(&peer_id, &id, now_ms())).await;
+            shared.emit(Event::Delivered { id, to, bytes: message.bytes, ms });
             noted.map(|_| ())
         }
         Outcome::Refused(refusal) if refusal.retry => {
             debug!(peer = %to, reason = ?refusal.reason, "refused for now");
             let noted = pause(shared, peer_id, id).await;
-            shared.emit(Event::Deferred {
-                id,
-                to,
-                reason: told(&refusal),
-            });
+            shared.emit(Event::Deferred { id, to, reason: told(&refusal) });
             noted
         }
         Outcome::Failed(reason) => {
@@ -416,9 +222,7 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
             info!(peer = %to, reason = ?refusal.reason, "refused");
             let reason = told(&refusal);
             let stored = reason.clone();
-            let noted = shared
-                .blocking(move |store| store.failed(&peer_id, &id, &stored))
-                .await;
+            let noted = shared.blocking(move |store| store.failed(&peer_id, &id, &stored)).await;
             shared.emit(Event::Failed { id, to, reason });
             noted.map(|_| ())
         }
@@ -426,18 +230,13 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
             warn!(peer = %to, %error, "a message cannot be sent: its stored body is unreadable");
             let reason = format!("its stored copy cannot be read: {error}");
             let stored = reason.clone();
-            let noted = shared
-                .blocking(move |store| store.failed(&peer_id, &id, &stored))
-                .await;
+            let noted = shared.blocking(move |store| store.failed(&peer_id, &id, &stored)).await;
             shared.emit(Event::Failed { id, to, reason });
             noted.map(|_| ())
         }
         Outcome::Broken(reason) => {
             debug!(peer = %to, reason, "a delivery broke, the message stays in the outbox");
-            shared
-                .blocking(move |store| store.release(&id, &peer_id, &owner))
-                .await
-                .map(|_| ())
+            shared.blocking(move |store| store.release(&id, &peer_id, &owner)).await.map(|_| ())
         }
     };
     if let Err(error) = noted {
@@ -450,9 +249,7 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
 async fn pause(shared: &Arc<Shared>, peer: PeerId, id: MessageId) -> Result<(), StoreError> {
     let owner = shared.instance;
     let until_ms = now_ms() + 2 * RETRY_AFTER.as_millis() as i64;
-    shared
-        .blocking(move |store| store.renew(&id, &peer, Lease { owner, until_ms }))
-        .await?;
+    shared.blocking(move |store| store.renew(&id, &peer, Lease { owner, until_ms })).await?;
     let shared = shared.clone();
     tokio::spawn(async move {
         tokio::select! {
@@ -460,9 +257,7 @@ async fn pause(shared: &Arc<Shared>, peer: PeerId, id: MessageId) -> Result<(), 
             () = shared.stopped() => return,
         }
         // Where this fails, the claim runs out a little later.
-        let _ = shared
-            .blocking(move |store| store.release(&id, &peer, &owner))
-            .await;
+        let _ = shared.blocking(move |store| store.release(&id, &peer, &owner)).await;
         if let Some(state) = shared.peer(&peer) {
             state.outbox.notify_one();
         }
@@ -484,11 +279,7 @@ fn told(refusal: &Refusal) -> String {
         Reason::NotReceiving => "not receiving",
         Reason::Protocol => "protocol",
     };
-    if refusal.detail.is_empty() {
-        word.into()
-    } else {
-        format!("{word}: {}", refusal.detail.escape_debug())
-    }
+    if refusal.detail.is_empty() { word.into() } else { format!("{word}: {}", refusal.detail.escape_debug()) }
 }
 
 enum Answer {
@@ -507,33 +298,42 @@ impl<E: Into<StreamError>> From<E> for Trouble {
     }
 }
 
-async fn deliver(
-    shared: &Arc<Shared>,
-    link: &Arc<Link>,
-    message: &Message,
-) -> Result<Answer, Trouble> {
+/// Offers one message and takes it to an answer.
+async fn deliver(shared: &Arc<Shared>, link: &Arc<Link>, message: &Message) -> Result<Answer, Trouble> {
     let bulk = message.bytes > BULK_BYTES;
-    let state = shared.peer(&message.peer);
-    // A closed semaphore or a peer without state cannot be: both are made with the node.
-    let _places = match state {
+    // The semaphores are never closed, and every peer of the table has a state.
+    let _places = match shared.peer(&message.peer) {
         Some(state) => {
-            let body = if bulk {
-                state.bodies.acquire().await.ok()
-            } else {
-                None
-            };
+            let body = if bulk { state.bodies.acquire().await.ok() } else { None };
             (body, state.offers_out.acquire().await.ok())
         }
         None => (None, None),
     };
     if !link.is_fresh() {
-        return Err(Trouble::Stream(StreamError::Link(
-            quinn::ConnectionError::LocallyClosed,
-        )));
+        return Err(Trouble::Stream(StreamError::Link(quinn::ConnectionError::LocallyClosed)));
     }
     let (mut send, mut recv) = link.conn.open_bi().await?;
     let _ = send.set_priority(if bulk { 0 } else { 1 });
-    let offer = Offer {
+    io::write(&mut send, &Opening::Deliver(offer_of(message))).await?;
+    // The receiver hashes what it has of a large body before it answers.
+    let patience = if bulk { RECEIPT_TIMEOUT } else { ANSWER_TIMEOUT };
+    let offset = match io::read_within(&mut recv, patience).await? {
+        DeliveryReply::Resume(resume) => resume.offset.min(message.bytes),
+        DeliveryReply::Receipt(_) => return Ok(Answer::Receipt),
+        DeliveryReply::Refusal(refusal) => return Ok(Answer::Refusal(refusal)),
+    };
+    match send_and_await(shared, message, offset, send, recv).await? {
+        DeliveryReply::Receipt(_) => Ok(Answer::Receipt),
+        DeliveryReply::Refusal(refusal) => Ok(Answer::Refusal(refusal)),
+        DeliveryReply::Resume(_) => {
+            let problem = "is a second Resume".into();
+            Err(Trouble::Stream(WireError::Field { field: "reply", problem }.into()))
+        }
+    }
+}
+
+fn offer_of(message: &Message) -> Offer {
+    Offer {
         id: ByteArray::from(message.id.0),
         seq: message.seq,
         kind: kind_to_wire(message.kind),
@@ -542,56 +342,34 @@ async fn deliver(
         sm3: ByteArray::from(message.sm3),
         name: message.name.clone(),
         mime: message.mime.clone(),
-    };
-    io::write(&mut send, &Opening::Deliver(offer)).await?;
-    // The receiver hashes what it has of a large body before it answers.
-    let answer_timeout = if bulk {
-        RECEIPT_TIMEOUT
-    } else {
-        ANSWER_TIMEOUT
-    };
-    let offset = match io::read_within(&mut recv, answer_timeout).await? {
-        DeliveryReply::Resume(resume) => resume.offset.min(message.bytes),
-        DeliveryReply::Receipt(_) => return Ok(Answer::Receipt),
-        DeliveryReply::Refusal(refusal) => return Ok(Answer::Refusal(refusal)),
-    };
-    let copy = message.clone();
-    let body = shared
-        .blocking(move |store| store.body(&copy))
-        .await
-        .map_err(Trouble::Store)?;
-    // The receiver may refuse in the middle of a body: its answer is awaited all the while.
-    let answer = {
-        let sending = send_body(shared, message, body, offset, &mut send);
-        tokio::pin!(sending);
-        let reply = io::read::<DeliveryReply>(&mut recv);
-        tokio::pin!(reply);
-        tokio::select! {
-            biased;
-            reply = &mut reply => reply?,
-            sent = &mut sending => {
-                match sent {
-                    Ok(()) => {}
-                    // A receiver that stops the stream says why in its answer.
-                    Err(Trouble::Stream(StreamError::Write(quinn::WriteError::Stopped(_)))) => {}
-                    Err(trouble) => return Err(trouble),
-                }
-                let waited = tokio::time::timeout(RECEIPT_TIMEOUT, reply).await;
-                waited.map_err(|_| Trouble::Stream(StreamError::Timeout(RECEIPT_TIMEOUT)))??
-            }
-        }
-    };
-    match answer {
-        DeliveryReply::Receipt(_) => Ok(Answer::Receipt),
-        DeliveryReply::Refusal(refusal) => Ok(Answer::Refusal(refusal)),
-        DeliveryReply::Resume(_) => {
-            let error = wire::WireError::Field {
-                field: "reply",
-                problem: "is a second Resume".into(),
-            };
-            Err(Trouble::Stream(error.into()))
-        }
     }
+}
+
+/// Sends the body from `offset` on. The receiver may refuse in the middle of it: its answer is awaited all the while.
+async fn send_and_await(
+    shared: &Arc<Shared>,
+    message: &Message,
+    offset: u64,
+    mut send: SendStream,
+    mut recv: RecvStream,
+) -> Result<DeliveryReply, Trouble> {
+    let copy = message.clone();
+    let body = shared.blocking(move |store| store.body(&copy)).await.map_err(Trouble::Store)?;
+    let sending = send_body(shared, message, body, offset, &mut send);
+    tokio::pin!(sending);
+    let reply = io::read::<DeliveryReply>(&mut recv);
+    tokio::pin!(reply);
+    tokio::select! {
+        biased;
+        reply = &mut reply => return Ok(reply?),
+        sent = &mut sending => match sent {
+            // A receiver that stops the stream says why in its answer.
+            Ok(()) | Err(Trouble::Stream(StreamError::Write(quinn::WriteError::Stopped(_)))) => {}
+            Err(trouble) => return Err(trouble),
+        },
+    }
+    let waited = tokio::time::timeout(RECEIPT_TIMEOUT, reply).await;
+    Ok(waited.map_err(|_| Trouble::Stream(StreamError::Timeout(RECEIPT_TIMEOUT)))??)
 }
 
 async fn send_body(
@@ -602,17 +380,12 @@ async fn send_body(
     send: &mut SendStream,
 ) -> Result<(), Trouble> {
     let mut position = offset;
-    let mut reader = Some((
-        body,
-        vec![0; PIECE_BYTES.min(usize::try_from(message.bytes).unwrap_or(PIECE_BYTES))],
-    ));
+    let mut reader = Some((body, vec![0; PIECE_BYTES.min(usize::try_from(message.bytes).unwrap_or(PIECE_BYTES))]));
     while position < message.bytes {
         let Some((body, mut piece)) = reader.take() else {
             break;
         };
-        let want = usize::try_from(message.bytes - position)
-            .unwrap_or(usize::MAX)
-            .min(piece.len());
+        let want = usize::try_from(message.bytes - position).unwrap_or(usize::MAX).min(piece.len());
         let read = shared.blocking(move |_| {
             body.read_at(position, &mut piece[..want])?;
             Ok((body, piece))
@@ -622,24 +395,16 @@ async fn send_body(
         written.map_err(|_| StreamError::Timeout(WRITE_STALLED))??;
         position += want as u64;
         reader = Some((body, piece));
-        shared.emit(Event::Progress {
-            id: message.id,
-            sent: position,
-            total: message.bytes,
-        });
+        shared.emit(Event::Progress { id: message.id, sent: position, total: message.bytes });
     }
-    send.finish()
-        .map_err(|_| Trouble::Stream(StreamError::Write(quinn::WriteError::ClosedStream)))?;
+    send.finish().map_err(|_| Trouble::Stream(StreamError::Write(quinn::WriteError::ClosedStream)))?;
     Ok(())
 }
 
 /// Gives back what this process has claimed, so that another one need not wait for the leases to run out.
 pub(super) async fn release_all(shared: &Arc<Shared>) {
     let owner = shared.instance;
-    if let Err(error) = shared
-        .blocking(move |store| store.release_owned(&owner))
-        .await
-    {
+    if let Err(error) = shared.blocking(move |store| store.release_owned(&owner)).await {
         debug!(%error, "claims run out by themselves in 30 s");
     }
 }

@@ -48,11 +48,7 @@ impl Pacer {
     /// A viewer that wants at most `max_fps` frames a second; 0 for all.
     pub fn new(max_fps: u16) -> Self {
         Self {
-            interval_us: if max_fps == 0 {
-                0
-            } else {
-                1_000_000 / u64::from(max_fps)
-            },
+            interval_us: if max_fps == 0 { 0 } else { 1_000_000 / u64::from(max_fps) },
             due_us: 0,
             next_index: 0,
             in_flight: VecDeque::new(),
@@ -77,8 +73,7 @@ impl Pacer {
             return Decision::Send(self.begin(now_ms));
         }
         let stale = self.in_flight.iter().position(|frame| {
-            now_ms.saturating_sub(frame.begun_ms) > DEADLINE_MS
-                && self.completed > frame.completed_before
+            now_ms.saturating_sub(frame.begun_ms) > DEADLINE_MS && self.completed > frame.completed_before
         });
         match stale.and_then(|at| self.in_flight.remove(at)) {
             Some(frame) => {
@@ -97,11 +92,7 @@ impl Pacer {
         self.next_index += 1;
         // Measured from when it was due, so that the rate is kept over jitter; but a pause is not made up for.
         self.due_us = (self.due_us + self.interval_us).max(now_ms.saturating_mul(1000));
-        self.in_flight.push_back(InFlight {
-            index,
-            begun_ms: now_ms,
-            completed_before: self.completed,
-        });
+        self.in_flight.push_back(InFlight { index, begun_ms: now_ms, completed_before: self.completed });
         index
     }
 

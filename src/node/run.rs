@@ -13,7 +13,7 @@ use super::link::{Link, NotTaken, Settled, close};
 use super::shared::{Shared, lock};
 use super::table::Entry;
 use super::types::{Command, Event, PongInfo, Role};
-use super::{answer, control, outgoing, watch};
+use super::{answer, control, draft, outgoing, watch};
 use crate::identity::system_rng;
 use crate::wire::{Control, Presence, Typing};
 
@@ -67,7 +67,7 @@ async fn obey(shared: Arc<Shared>, mut commands: mpsc::Receiver<Command>) {
 async fn carry_out(shared: Arc<Shared>, command: Command) {
     match command {
         Command::Send { peer, draft, reply } => {
-            let _ = reply.send(outgoing::enqueue(&shared, &peer, draft).await);
+            let _ = reply.send(draft::enqueue(&shared, &peer, draft).await);
         }
         Command::Connect { peer, reply } => {
             let _ = reply.send(connect(&shared, &peer).await.map(|link| link.info()));
@@ -75,18 +75,13 @@ async fn carry_out(shared: Arc<Shared>, command: Command) {
         Command::Ping { peer, reply } => {
             let _ = reply.send(ping(&shared, &peer).await);
         }
-        Command::Watch {
-            peer,
-            options,
-            reply,
-        } => {
+        Command::Watch { peer, options, reply } => {
             let _ = reply.send(watch::start(&shared, &peer, options).await);
         }
         Command::Publish { plan } => {
             let publisher = shared.clone();
             // Opening a source reads files.
-            let published =
-                tokio::task::spawn_blocking(move || publisher.camera.publish(&publisher, plan));
+            let published = tokio::task::spawn_blocking(move || publisher.camera.publish(&publisher, plan));
             if published.await.is_err() {
                 return;
             }
@@ -95,9 +90,7 @@ async fn carry_out(shared: Arc<Shared>, command: Command) {
             }
         }
         Command::Typing { peer, active } => {
-            let link = shared
-                .entry(&peer)
-                .and_then(|entry| shared.link_to(&entry.id));
+            let link = shared.entry(&peer).and_then(|entry| shared.link_to(&entry.id));
             if let Some(link) = link {
                 link.tell(Control::Typing(Typing { active }));
             }
@@ -118,9 +111,7 @@ async fn shut_down(shared: &Arc<Shared>) {
 
 /// The link to the peer, dialled now if there is none.
 pub(super) async fn connect(shared: &Arc<Shared>, name: &str) -> Result<Arc<Link>, DialError> {
-    let peer = shared
-        .entry(name)
-        .ok_or_else(|| DialError::NoPeer(name.to_owned()))?;
+    let peer = shared.entry(name).ok_or_else(|| DialError::NoPeer(name.to_owned()))?;
     if let Some(link) = shared.link_to(&peer.id) {
         return Ok(link);
     }
@@ -131,9 +122,7 @@ pub(super) async fn connect(shared: &Arc<Shared>, name: &str) -> Result<Arc<Link
                 return Ok(link);
             }
         }
-        return Err(DialError::NoAddress {
-            peer: peer.name.clone(),
-        });
+        return Err(DialError::NoAddress { peer: peer.name.clone() });
     }
     dial_once(shared, &peer).await
 }
@@ -167,23 +156,33 @@ pub(super) async fn linked(shared: &Arc<Shared>, peer: &Arc<Entry>) -> Arc<Link>
 }
 
 async fn ping(shared: &Arc<Shared>, name: &str) -> Result<PongInfo, DialError> {
-    let link = connect(shared, name).await?;
-    let (reply, answer) = oneshot::channel();
-    link.ping(Some(reply));
-    match tokio::time::timeout(PING_TIMEOUT, answer).await {
-        Ok(Ok(round_trip)) => {
-            let estimate = lock(&link.clock).estimate();
-            Ok(PongInfo {
-                link: link.info(),
-                rtt: round_trip.rtt,
-                clock_offset_us: estimate.map_or(0, |estimate| estimate.offset_us),
-                clock_error_us: estimate.map_or(u64::MAX, |estimate| estimate.error_us),
-            })
+    let deadline = Instant::now() + PING_TIMEOUT;
+    loop {
+        let link = connect(shared, name).await?;
+        let (reply, answer) = oneshot::channel();
+        link.ping(Some(reply));
+        let reason = tokio::select! {
+            answer = answer => match answer {
+                Ok(round_trip) => return Ok(pong(&link, round_trip.rtt)),
+                Err(_) => "the link ended before the answer",
+            },
+            // Crossing dials and rotations end links whose successor stands already.
+            _ = link.conn.closed() => "the link ended before the answer",
+            () = tokio::time::sleep_until(deadline.into()) => "no answer to a ping",
+        };
+        if Instant::now() >= deadline {
+            return Err(DialError::Closed { peer: name.to_owned(), reason: reason.to_owned() });
         }
-        _ => Err(DialError::Closed {
-            peer: name.to_owned(),
-            reason: "the link ended before the answer".into(),
-        }),
+    }
+}
+
+fn pong(link: &Link, rtt: Duration) -> PongInfo {
+    let estimate = lock(&link.clock).estimate();
+    PongInfo {
+        link: link.info(),
+        rtt,
+        clock_offset_us: estimate.map_or(0, |estimate| estimate.offset_us),
+        clock_error_us: estimate.map_or(u64::MAX, |estimate| estimate.error_us),
     }
 }
 
@@ -243,15 +242,10 @@ async fn tell_end(shared: Arc<Shared>, link: Arc<Link>) {
     if last && !shared.is_stopped() {
         let reason = match reason {
             quinn::ConnectionError::TimedOut => "nothing heard for 12 s".to_owned(),
-            quinn::ConnectionError::ApplicationClosed(frame) if frame.reason.is_empty() => {
-                "closed".to_owned()
-            }
+            quinn::ConnectionError::ApplicationClosed(frame) if frame.reason.is_empty() => "closed".to_owned(),
             other => other.to_string().escape_debug().to_string(),
         };
-        shared.emit(Event::Disconnected {
-            peer: link.peer.name.clone(),
-            reason,
-        });
+        shared.emit(Event::Disconnected { peer: link.peer.name.clone(), reason });
     }
 }
 
@@ -320,15 +314,12 @@ async fn keep_linked(shared: Arc<Shared>, peer: Arc<Entry>) {
             result = dial_once(&shared, &peer) => result,
             () = shared.stopped() => return,
         };
-        if let Err(error) = result {
-            if told.as_ref() != Some(&error) {
-                info!(peer = %peer.name, %error, "no link");
-                shared.emit(Event::DialFailed {
-                    peer: peer.name.clone(),
-                    error: error.clone(),
-                });
-                told = Some(error);
-            }
+        if let Err(error) = result
+            && told.as_ref() != Some(&error)
+        {
+            info!(peer = %peer.name, %error, "no link");
+            shared.emit(Event::DialFailed { peer: peer.name.clone(), error: error.clone() });
+            told = Some(error);
         }
         if shared.link_to(&peer.id).is_none() {
             pause(&shared, &peer, backoff.next()).await;
@@ -371,7 +362,7 @@ impl Backoff {
     }
 }
 
-/// How long ago, for logs.
+/// How long ago, in milliseconds.
 pub(super) fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -41,9 +41,5 @@ pub fn settle(me: &PeerId, peer: &PeerId, old: Facts, new: Facts, replaces_old: 
         return Verdict::Replace;
     }
     let smaller_dialled_new = new.ours == (me < peer);
-    if smaller_dialled_new {
-        Verdict::Replace
-    } else {
-        Verdict::Duplicate
-    }
+    if smaller_dialled_new { Verdict::Replace } else { Verdict::Duplicate }
 }

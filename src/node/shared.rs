@@ -45,10 +45,9 @@ impl NodeError {
                 "another program may use UDP port {}; choose another `listen` in the table, or end it",
                 address.port()
             )),
-            Self::Endpoint(EndpointError::Replay { path, .. }) => Some(format!(
-                "make {} readable and writable for you",
-                path.display()
-            )),
+            Self::Endpoint(EndpointError::Replay { path, .. }) => {
+                Some(format!("make {} readable and writable for you", path.display()))
+            }
             _ => None,
         }
     }
@@ -124,16 +123,10 @@ impl Shared {
             let lock = long_lived.then(|| lock_long_lived(&data)).transpose()?;
             Ok((store, lock))
         });
-        let (store, lock) = opened
-            .await
-            .map_err(|error| NodeError::Task(error.to_string()))??;
+        let (store, lock) = opened.await.map_err(|error| NodeError::Task(error.to_string()))??;
         let table = Arc::new(Table::new(&settings.peers));
         let options = Options {
-            listen: if long_lived {
-                settings.listen
-            } else {
-                SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))
-            },
+            listen: if long_lived { settings.listen } else { SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)) },
             accepts: long_lived,
             knocks: long_lived.then(|| settings.data.join("knocks")),
         };
@@ -141,11 +134,7 @@ impl Shared {
         let address = endpoint.local_addr().map_err(NodeError::Address)?;
         let mut instance = [0; 16];
         system_rng().fill_bytes(&mut instance);
-        let peers = table
-            .entries()
-            .iter()
-            .map(|entry| (entry.id, PeerState::new()))
-            .collect();
+        let peers = table.entries().iter().map(|entry| (entry.id, PeerState::new())).collect();
         info!(%address, role = ?settings.role, peers = table.entries().len(), "node started");
         Ok(Arc::new(Self {
             me: identity.peer_id(),
@@ -170,15 +159,10 @@ impl Shared {
     /// Tells an event. The engine never waits for its listener: one that is [`super::EVENTS_MAX`] events behind misses
     /// some, and finds in the history what it missed.
     pub(super) fn emit(&self, event: Event) {
-        if let Err(TrySendError::Full(event)) = self.events.try_send(event) {
-            if !matches!(
-                event,
-                Event::Progress { .. } | Event::Typing { .. } | Event::Camera { .. }
-            ) {
-                warn!(
-                    "the listener does not keep up, it misses an event; the history has every message"
-                );
-            }
+        if let Err(TrySendError::Full(event)) = self.events.try_send(event)
+            && !matches!(event, Event::Progress { .. } | Event::Typing { .. } | Event::Camera { .. })
+        {
+            warn!("the listener does not keep up, it misses an event; the history has every message");
         }
     }
 
@@ -249,9 +233,7 @@ pub(super) fn now_ms() -> i64 {
 
 /// Unix microseconds; 0 before 1970.
 pub(super) fn now_us() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -34,11 +34,9 @@ impl Table {
                 id: peer.id,
                 key: peer.key.clone(),
                 addresses: peer.addresses.clone(),
-                allow: peer.allow.clone(),
+                allow: peer.allow,
             });
-            table
-                .by_spki
-                .insert(peer.key.spki_der().to_vec(), entry.clone());
+            table.by_spki.insert(peer.key.spki_der().to_vec(), entry.clone());
             table.order.push(entry);
         }
         table

@@ -72,12 +72,7 @@ impl std::fmt::Debug for DraftKind {
         match self {
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Picture { bytes, hide } => {
-                write!(
-                    f,
-                    "Picture({} bytes, hides a text: {})",
-                    bytes.len(),
-                    hide.is_some()
-                )
+                write!(f, "Picture({} bytes, hides a text: {})", bytes.len(), hide.is_some())
             }
             Self::Clip(bytes) => write!(f, "Clip({} bytes)", bytes.len()),
             Self::File(path) => write!(f, "File({})", path.display()),
@@ -330,22 +325,12 @@ impl SendError {
     /// The mend, where there is one.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoPeer(_) => {
-                Some("`peers.toml` names the peers; add a [[peer]] with this name".into())
-            }
-            Self::TooLarge { what, .. } => {
-                Some(format!("send {what} in parts, or as a file with --file"))
-            }
+            Self::NoPeer(_) => Some("`peers.toml` names the peers; add a [[peer]] with this name".into()),
+            Self::TooLarge { what, .. } => Some(format!("send {what} in parts, or as a file with --file")),
             Self::Empty(_) => Some("give something to send".into()),
-            Self::Picture(_) => {
-                Some("send it as a file with --file if the bytes are what matters".into())
-            }
-            Self::Clip(_) => Some(
-                "PCM or float WAV of up to 60 s can be sent; anything else goes with --file".into(),
-            ),
-            Self::DoesNotFit { .. } => {
-                Some("shorten the text or take a larger picture with more texture".into())
-            }
+            Self::Picture(_) => Some("send it as a file with --file if the bytes are what matters".into()),
+            Self::Clip(_) => Some("PCM or float WAV of up to 60 s can be sent; anything else goes with --file".into()),
+            Self::DoesNotFit { .. } => Some("shorten the text or take a larger picture with more texture".into()),
             Self::Store(error) => error.hint(),
             Self::Stopped => None,
         }

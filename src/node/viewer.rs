@@ -13,9 +13,7 @@ use super::io::{self, StreamError, now_or_never};
 use super::link::Link;
 use super::pacing::{DEADLINE_MS, Decision, IN_FLIGHT_MAX, Pacer};
 use super::shared::{Shared, steady_ms};
-use crate::wire::{
-    FrameHeader, Reason, Refusal, Report, StreamInfo, WatchEnd, WatchReply, WatchRequest,
-};
+use crate::wire::{FrameHeader, Reason, Refusal, Report, StreamInfo, WatchEnd, WatchReply, WatchRequest};
 
 /// Frames and watch streams give way to control and go before bodies.
 const PRIORITY: i32 = 2;
@@ -71,16 +69,9 @@ pub(super) async fn serve(
         left_out: 0,
     };
     let end = watch.run(shared, &feed, &request, recv).await;
-    let (begun, left_out, resets) = (
-        watch.pacer.begun(),
-        watch.pacer.dropped(),
-        watch.pacer.resets(),
-    );
+    let (begun, left_out, resets) = (watch.pacer.begun(), watch.pacer.dropped(), watch.pacer.resets());
     info!(peer = %link.peer.name, begun, left_out, resets, "a viewer has gone");
-    let end = WatchEnd {
-        detail: end.to_owned(),
-        begun,
-    };
+    let end = WatchEnd { detail: end.to_owned(), begun };
     // The viewer may have gone with its stream.
     let _ = last_word(&mut send, &WatchReply::End(end)).await;
     Ok(())
@@ -96,28 +87,14 @@ async fn last_word(send: &mut SendStream, word: &WatchReply) -> Result<(), Strea
 type Admitted = (Arc<Feed>, tokio::sync::OwnedSemaphorePermit);
 
 fn admit(shared: &Shared, link: &Arc<Link>) -> Result<Admitted, Refusal> {
-    let refusal = |reason, detail: &str, retry| Refusal {
-        reason,
-        detail: detail.to_owned(),
-        retry,
-    };
+    let refusal = |reason, detail: &str, retry| Refusal { reason, detail: detail.to_owned(), retry };
     if !link.peer.allow.camera {
-        return Err(refusal(
-            Reason::NotAllowed,
-            "the table does not allow you \"camera\"",
-            false,
-        ));
+        return Err(refusal(Reason::NotAllowed, "the table does not allow you \"camera\"", false));
     }
-    let feed = shared
-        .camera
-        .feed()
-        .ok_or_else(|| refusal(Reason::NoCamera, "no camera is published here", true))?;
-    let state = shared
-        .peer(&link.peer.id)
-        .ok_or_else(|| refusal(Reason::NotAllowed, "not in the table", false))?;
+    let feed = shared.camera.feed().ok_or_else(|| refusal(Reason::NoCamera, "no camera is published here", true))?;
+    let state = shared.peer(&link.peer.id).ok_or_else(|| refusal(Reason::NotAllowed, "not in the table", false))?;
     let permit = state.watches.clone().try_acquire_owned();
-    let permit =
-        permit.map_err(|_| refusal(Reason::Busy, "at most 16 watches may be under way", true))?;
+    let permit = permit.map_err(|_| refusal(Reason::Busy, "at most 16 watches may be under way", true))?;
     Ok((feed, permit))
 }
 
@@ -138,33 +115,17 @@ async fn still(
         },
     };
     let Some(frame) = frame else {
-        let refusal = Refusal {
-            reason: Reason::Busy,
-            detail: "no picture could be taken".into(),
-            retry: true,
-        };
+        let refusal = Refusal { reason: Reason::Busy, detail: "no picture could be taken".into(), retry: true };
         return last_word(send, &WatchReply::Refusal(refusal)).await;
     };
     let mut stream = link.conn.open_uni().await?;
     write_frame(&mut stream, request.watch, 0, &frame).await?;
     let _ = stream.finish();
     let _ = stream.stopped().await;
-    last_word(
-        send,
-        &WatchReply::End(WatchEnd {
-            detail: "one picture was asked for".into(),
-            begun: 1,
-        }),
-    )
-    .await
+    last_word(send, &WatchReply::End(WatchEnd { detail: "one picture was asked for".into(), begun: 1 })).await
 }
 
-async fn write_frame(
-    stream: &mut SendStream,
-    watch: u64,
-    index: u64,
-    frame: &Encoded,
-) -> Result<(), StreamError> {
+async fn write_frame(stream: &mut SendStream, watch: u64, index: u64, frame: &Encoded) -> Result<(), StreamError> {
     let header = FrameHeader {
         watch,
         seq: frame.seq,

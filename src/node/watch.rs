@@ -17,9 +17,7 @@ use super::run::{connect, linked};
 use super::shared::{Shared, lock, now_us};
 use super::table::Entry;
 use crate::wire::limits::CAMERA_FRAME_BYTES_MAX;
-use crate::wire::{
-    FrameHeader, Opening, Reason, Report, SizeClass, StreamInfo, WatchReply, WatchRequest,
-};
+use crate::wire::{FrameHeader, Opening, Reason, Report, SizeClass, StreamInfo, WatchReply, WatchRequest};
 
 /// Frames that may wait for whoever draws or writes them.
 const FRAMES_WAITING_MAX: usize = 4;
@@ -51,11 +49,7 @@ pub struct WatchOptions {
 
 impl Default for WatchOptions {
     fn default() -> Self {
-        Self {
-            max_fps: 0,
-            size: SizeClass::Full,
-            still: false,
-        }
+        Self { max_fps: 0, size: SizeClass::Full, still: false }
     }
 }
 
@@ -93,18 +87,12 @@ impl WatchError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Dial(error) => error.hint(),
-            Self::Refused {
-                peer,
-                reason: Reason::NotAllowed,
-                ..
-            } => Some(format!(
-                "{peer} has to add \"camera\" to the `allow` of our entry in their table"
-            )),
-            Self::Refused {
-                peer,
-                reason: Reason::NoCamera,
-                ..
-            } => Some(format!("start `miyu camera --source …` on {peer}'s side")),
+            Self::Refused { peer, reason: Reason::NotAllowed, .. } => {
+                Some(format!("{peer} has to add \"camera\" to the `allow` of our entry in their table"))
+            }
+            Self::Refused { peer, reason: Reason::NoCamera, .. } => {
+                Some(format!("start `miyu camera --source …` on {peer}'s side"))
+            }
             Self::Refused { .. } | Self::Broken { .. } => Some("try again in a moment".into()),
             Self::Stopped => None,
         }
@@ -263,19 +251,14 @@ impl Sink {
     fn take(&self, link: &Link, header: &FrameHeader, jpeg: Bytes) {
         let clock = lock(&link.clock).clone();
         let captured_us = clock.to_ours(header.captured_at_us);
-        let latency_us =
-            i64::try_from(i128::from(now_us()) - i128::from(captured_us)).unwrap_or(i64::MAX);
+        let latency_us = i64::try_from(i128::from(now_us()) - i128::from(captured_us)).unwrap_or(i64::MAX);
         let progress = &self.progress;
         progress.received.fetch_add(1, Ordering::Relaxed);
-        progress
-            .bytes
-            .fetch_add(jpeg.len() as u64, Ordering::Relaxed);
+        progress.bytes.fetch_add(jpeg.len() as u64, Ordering::Relaxed);
         if latency_us > self.deadline_us.load(Ordering::Relaxed) {
             progress.late.fetch_add(1, Ordering::Relaxed);
         }
-        let before = progress
-            .whole
-            .fetch_max(header.index.saturating_add(1), Ordering::Relaxed);
+        let before = progress.whole.fetch_max(header.index.saturating_add(1), Ordering::Relaxed);
         // An older frame that was overtaken is left out: the newest one is on the screen already.
         if header.index >= before {
             let frame = WatchFrame {
@@ -284,15 +267,11 @@ impl Sink {
                 height: header.height,
                 jpeg,
                 latency_us,
-                latency_error_us: clock
-                    .estimate()
-                    .map_or(u64::MAX, |estimate| estimate.error_us),
+                latency_error_us: clock.estimate().map_or(u64::MAX, |estimate| estimate.error_us),
                 encode_us: header.encoded_at_us.saturating_sub(header.captured_at_us),
             };
             if self.news.try_send(WatchNews::Frame(frame)).is_ok() {
-                progress
-                    .handed
-                    .fetch_max(header.index.saturating_add(1), Ordering::Relaxed);
+                progress.handed.fetch_max(header.index.saturating_add(1), Ordering::Relaxed);
             }
         }
         progress.moved.notify_one();
@@ -325,14 +304,8 @@ pub(super) async fn take_frame(link: &Arc<Link>, mut recv: RecvStream) -> Result
 }
 
 /// Opens a watch and keeps it open.
-pub(super) async fn start(
-    shared: &Arc<Shared>,
-    name: &str,
-    options: WatchOptions,
-) -> Result<WatchHandle, WatchError> {
-    let peer = shared
-        .entry(name)
-        .ok_or_else(|| DialError::NoPeer(name.to_owned()))?;
+pub(super) async fn start(shared: &Arc<Shared>, name: &str, options: WatchOptions) -> Result<WatchHandle, WatchError> {
+    let peer = shared.entry(name).ok_or_else(|| DialError::NoPeer(name.to_owned()))?;
     let link = match shared.links.best_camera(&peer.id) {
         Some(link) => link,
         None => connect(shared, name).await?,
@@ -341,13 +314,7 @@ pub(super) async fn start(
     let tally = Arc::new(Tally::default());
     let open = Open::new(&link, options, news_in.clone(), tally.clone()).await?;
     let info = open.info.clone();
-    let keeper = Keeper {
-        shared: shared.clone(),
-        peer,
-        options,
-        news: news_in,
-        tally: tally.clone(),
-    };
+    let keeper = Keeper { shared: shared.clone(), peer, options, news: news_in, tally: tally.clone() };
     tokio::spawn(keeper.run(open));
     Ok(WatchHandle { info, news, tally })
 }
@@ -371,22 +338,11 @@ impl Open {
         tally: Arc<Tally>,
     ) -> Result<Self, WatchError> {
         let peer = link.peer.name.clone();
-        let broken = |error: StreamError| WatchError::Broken {
-            peer: peer.clone(),
-            reason: error.to_string(),
-        };
+        let broken = |error: StreamError| WatchError::Broken { peer: peer.clone(), reason: error.to_string() };
         let number = link.new_watch();
-        let request = WatchRequest {
-            watch: number,
-            max_fps: options.max_fps,
-            size: options.size,
-            still: options.still,
-        };
-        let (mut send, mut recv) = link
-            .conn
-            .open_bi()
-            .await
-            .map_err(|error| broken(error.into()))?;
+        let request =
+            WatchRequest { watch: number, max_fps: options.max_fps, size: options.size, still: options.still };
+        let (mut send, mut recv) = link.conn.open_bi().await.map_err(|error| broken(error.into()))?;
         let _ = send.set_priority(2);
         // The first frame may overtake the answer: the sink stands ready before the request goes out.
         let sink = Sink {
@@ -406,41 +362,22 @@ impl Open {
         }
         match answer.map_err(broken)? {
             WatchReply::Info(info) => {
-                sink.deadline_us
-                    .store(i64::from(info.deadline_ms) * 1000, Ordering::Relaxed);
-                Ok(Self {
-                    link: link.clone(),
-                    number,
-                    sink,
-                    tally,
-                    info,
-                    send,
-                    recv,
-                })
+                sink.deadline_us.store(i64::from(info.deadline_ms) * 1000, Ordering::Relaxed);
+                Ok(Self { link: link.clone(), number, sink, tally, info, send, recv })
             }
             WatchReply::Refusal(refusal) => Err(WatchError::Refused {
                 peer,
                 reason: refusal.reason,
                 detail: refusal.detail.escape_debug().to_string(),
             }),
-            WatchReply::End(end) => Err(WatchError::Broken {
-                peer,
-                reason: end.detail.escape_debug().to_string(),
-            }),
+            WatchReply::End(end) => Err(WatchError::Broken { peer, reason: end.detail.escape_debug().to_string() }),
         }
     }
 
     /// Reports until the watch or the link ends; says why.
     async fn run(&mut self) -> String {
         let mut reports = tokio::time::interval(REPORT_PERIOD);
-        let Self {
-            link,
-            sink,
-            tally,
-            send,
-            recv,
-            ..
-        } = self;
+        let Self { link, sink, tally, send, recv, .. } = self;
         let reply = io::read::<WatchReply>(recv);
         tokio::pin!(reply);
         loop {
@@ -518,12 +455,7 @@ impl Keeper {
                 Some(next) => open = next,
                 None => return,
             }
-            if self
-                .news
-                .send(WatchNews::Resumed(open.info.clone()))
-                .await
-                .is_err()
-            {
+            if self.news.send(WatchNews::Resumed(open.info.clone())).await.is_err() {
                 return;
             }
         }
@@ -540,12 +472,7 @@ impl Keeper {
             if let Some(link) = link {
                 match Open::new(&link, self.options, self.news.clone(), self.tally.clone()).await {
                     Ok(open) => return Some(open),
-                    Err(
-                        error @ WatchError::Refused {
-                            reason: Reason::NotAllowed,
-                            ..
-                        },
-                    ) => {
+                    Err(error @ WatchError::Refused { reason: Reason::NotAllowed, .. }) => {
                         let _ = self.news.send(WatchNews::Ended(error)).await;
                         return None;
                     }
@@ -560,9 +487,7 @@ impl Keeper {
         if let Some(link) = self.shared.links.best_camera(&self.peer.id) {
             return Some(link);
         }
-        if self.peer.addresses.is_empty()
-            || self.shared.settings.role == super::types::Role::LongLived
-        {
+        if self.peer.addresses.is_empty() || self.shared.settings.role == super::types::Role::LongLived {
             // Dialled by the peer, or by the task that keeps links.
             return Some(linked(&self.shared, &self.peer).await);
         }

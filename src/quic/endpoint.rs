@@ -109,17 +109,10 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Binds the socket and starts quinn on it. Needs a tokio runtime.
-    pub fn bind(
-        identity: &Identity,
-        trust: Arc<dyn Trust>,
-        options: &Options,
-    ) -> Result<Self, EndpointError> {
+    pub fn bind(identity: &Identity, trust: Arc<dyn Trust>, options: &Options) -> Result<Self, EndpointError> {
         let replay = match &options.knocks {
             None => Replay::in_memory(),
-            Some(path) => Replay::open(path).map_err(|source| EndpointError::Replay {
-                path: path.clone(),
-                source,
-            })?,
+            Some(path) => Replay::open(path).map_err(|source| EndpointError::Replay { path: path.clone(), source })?,
         };
         let salt = KnockSalt::of(identity.public());
         let line = key_line(identity.public());
@@ -133,8 +126,7 @@ impl Endpoint {
             judge: judge.clone(),
             key_updates: key_updates.clone(),
         };
-        let mut server =
-            quinn::ServerConfig::new(Arc::new(listen), Arc::new(TokenKey::new(random())));
+        let mut server = quinn::ServerConfig::new(Arc::new(listen), Arc::new(TokenKey::new(random())));
         let mut tokens = ValidationTokenConfig::default();
         tokens.sent(0);
         server
@@ -151,17 +143,14 @@ impl Endpoint {
             .grease_quic_bit(false)
             .cid_generator(move || Box::new(ConnectionIds(ids.clone())));
 
-        let bind_error = |source| EndpointError::Bind {
-            address: options.listen,
-            source,
-        };
+        let bind_error = |source| EndpointError::Bind { address: options.listen, source };
         let socket = bind(options.listen).map_err(bind_error)?;
         let runtime = Arc::new(TokioRuntime);
         let socket = runtime.wrap_udp_socket(socket).map_err(bind_error)?;
         let watched = Arc::downgrade(&socket);
         let gate = Arc::new(Gate::new(socket, judge.clone()));
-        let inner = quinn::Endpoint::new_with_abstract_socket(config, Some(server), gate, runtime)
-            .map_err(bind_error)?;
+        let inner =
+            quinn::Endpoint::new_with_abstract_socket(config, Some(server), gate, runtime).map_err(bind_error)?;
         Ok(Self {
             inner,
             judge,
@@ -169,10 +158,7 @@ impl Endpoint {
             transport,
             key_updates,
             socket: watched,
-            bucket: Arc::new(Mutex::new(TokenBucket::new(
-                HANDSHAKES_PER_SECOND,
-                HANDSHAKES_BURST,
-            ))),
+            bucket: Arc::new(Mutex::new(TokenBucket::new(HANDSHAKES_PER_SECOND, HANDSHAKES_BURST))),
             handshakes: Arc::new(Semaphore::new(INCOMING_MAX)),
         })
     }
@@ -194,27 +180,17 @@ impl Endpoint {
 
     /// Starts a handshake with the holder of `server` at `address`. The result is not a link yet: the responder
     /// judges our key after we have finished.
-    pub fn dial(
-        &self,
-        address: SocketAddr,
-        server: &PublicKey,
-    ) -> Result<quinn::Connecting, EndpointError> {
+    pub fn dial(&self, address: SocketAddr, server: &PublicKey) -> Result<quinn::Connecting, EndpointError> {
         let crypto = DialCrypto {
             tls: Arc::new(tls::client_config(&self.identity, server)?),
             salt: KnockSalt::of(server),
             key_updates: self.key_updates.clone(),
         };
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
-        config
-            .version(VERSION)
-            .transport_config(self.transport.clone())
-            .token_store(Arc::new(NoneTokenStore));
+        config.version(VERSION).transport_config(self.transport.clone()).token_store(Arc::new(NoneTokenStore));
         self.inner
             .connect_with(config, address, "miyu.invalid")
-            .map_err(|error| EndpointError::Dial {
-                address,
-                reason: error.to_string(),
-            })
+            .map_err(|error| EndpointError::Dial { address, reason: error.to_string() })
     }
 
     /// The next attempt that may be answered; surplus ones are ignored without an answer. `None` once closed.
@@ -227,12 +203,7 @@ impl Endpoint {
                 incoming.ignore();
                 continue;
             };
-            if !self
-                .bucket
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(Instant::now())
-            {
+            if !self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
                 debug!(%from, "too many handshakes a second, ignored");
                 incoming.ignore();
                 continue;
@@ -240,12 +211,7 @@ impl Endpoint {
             let live = self.judge.accept(incoming.orig_dst_cid());
             match incoming.accept() {
                 Ok(connecting) => {
-                    return Some(Attempt {
-                        connecting,
-                        from,
-                        _live: live,
-                        permit,
-                    });
+                    return Some(Attempt { connecting, from, _live: live, permit });
                 }
                 Err(error) => debug!(%from, %error, "an attempt failed at once"),
             }
@@ -307,14 +273,7 @@ impl Attempt {
     /// until the peer has introduced itself: it bounds how many connections may be short of that.
     pub async fn finish(self) -> Result<(quinn::Connection, Place), quinn::ConnectionError> {
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, self.connecting).await {
-            Ok(result) => result.map(|connection| {
-                (
-                    connection,
-                    Place {
-                        _permit: self.permit,
-                    },
-                )
-            }),
+            Ok(result) => result.map(|connection| (connection, Place { _permit: self.permit })),
             Err(_) => Err(quinn::ConnectionError::TimedOut),
         }
     }
@@ -322,35 +281,22 @@ impl Attempt {
 
 /// The public key that the other side of a connection has proved to hold.
 pub fn peer_key(connection: &quinn::Connection) -> Option<PublicKey> {
-    let identity = connection
-        .peer_identity()?
-        .downcast::<Vec<CertificateDer<'static>>>()
-        .ok()?;
+    let identity = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
     PublicKey::from_spki_der(identity.first()?.as_ref()).ok()
 }
 
 /// Suite and group names as negotiated. There is one of each, so anything else would be a defect: it is shown as its
 /// code point.
 pub fn negotiated(connection: &quinn::Connection) -> (String, String) {
-    let data = connection
-        .handshake_data()
-        .and_then(|data| data.downcast::<Negotiated>().ok());
+    let data = connection.handshake_data().and_then(|data| data.downcast::<Negotiated>().ok());
     let name = |code: Option<u16>, expected: u16, name: &str| match code {
         Some(code) if code == expected => name.to_owned(),
         Some(code) => format!("unknown({code:#06x})"),
         None => "unknown".to_owned(),
     };
     (
-        name(
-            data.as_ref().map(|data| data.suite),
-            tls::CIPHER_SUITE.into(),
-            tls::CIPHER_SUITE_NAME,
-        ),
-        name(
-            data.as_ref().map(|data| data.group),
-            tls::GROUP.into(),
-            tls::GROUP_NAME,
-        ),
+        name(data.as_ref().map(|data| data.suite), tls::CIPHER_SUITE.into(), tls::CIPHER_SUITE_NAME),
+        name(data.as_ref().map(|data| data.group), tls::GROUP.into(), tls::GROUP_NAME),
     )
 }
 
@@ -371,9 +317,7 @@ fn transport() -> TransportConfig {
         .send_fairness(false)
         .datagram_receive_buffer_size(None)
         .keep_alive_interval(Some(KEEP_ALIVE))
-        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(
-            IDLE_TIMEOUT.as_millis() as u32,
-        ))));
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_TIMEOUT.as_millis() as u32))));
     transport
 }
 
@@ -388,21 +332,15 @@ fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
 }
 
 fn no_ipv6(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable
-    ) || error.raw_os_error().is_some_and(|code| {
-        // EAFNOSUPPORT on Linux and macOS, WSAEAFNOSUPPORT on Windows.
-        [97, 47, 10047].contains(&code)
-    })
+    matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::AddrNotAvailable)
+        || error.raw_os_error().is_some_and(|code| {
+            // EAFNOSUPPORT on Linux and macOS, WSAEAFNOSUPPORT on Windows.
+            [97, 47, 10047].contains(&code)
+        })
 }
 
 fn bind_one(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::DGRAM,
-        Some(Protocol::UDP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
     }
@@ -424,18 +362,11 @@ struct TokenBucket {
 
 impl TokenBucket {
     fn new(rate: f64, burst: f64) -> Self {
-        Self {
-            rate,
-            burst,
-            tokens: burst,
-            filled_at: None,
-        }
+        Self { rate, burst, tokens: burst, filled_at: None }
     }
 
     fn take(&mut self, now: Instant) -> bool {
-        let elapsed = self
-            .filled_at
-            .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let elapsed = self.filled_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
         self.filled_at = Some(now);
         self.tokens = (self.tokens + elapsed.as_secs_f64() * self.rate).min(self.burst);
         if self.tokens < 1.0 {
@@ -456,9 +387,7 @@ mod tests {
         let mut bucket = TokenBucket::new(20.0, 8.0);
         let at_once = (0..100).filter(|_| bucket.take(start)).count();
         assert_eq!(at_once, 8);
-        let in_a_second = (1..=1000)
-            .filter(|ms| bucket.take(start + Duration::from_millis(*ms)))
-            .count();
+        let in_a_second = (1..=1000).filter(|ms| bucket.take(start + Duration::from_millis(*ms))).count();
         assert!((19..=20).contains(&in_a_second), "{in_a_second}");
     }
 }

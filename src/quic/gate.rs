@@ -159,29 +159,19 @@ impl Judge {
         let now = Instant::now();
         let mut strangers = lock(&self.strangers);
         let address = Some(from.ip().to_canonical());
-        let slot =
-            if strangers.counts.len() < STRANGERS_MAX || strangers.counts.contains_key(&address) {
-                address
-            } else {
-                None
-            };
+        let slot = if strangers.counts.len() < STRANGERS_MAX || strangers.counts.contains_key(&address) {
+            address
+        } else {
+            None
+        };
         *strangers.counts.entry(slot).or_insert(0) += 1;
-        if strangers
-            .logged_at
-            .is_some_and(|at| now.duration_since(at) < STRANGERS_LOG_PERIOD)
-        {
+        if strangers.logged_at.is_some_and(|at| now.duration_since(at) < STRANGERS_LOG_PERIOD) {
             return;
         }
         strangers.logged_at = Some(now);
         for (address, count) in strangers.counts.drain() {
-            let address = address.map_or_else(
-                || "other addresses".to_owned(),
-                |address| address.to_string(),
-            );
-            warn!(
-                "{count} datagrams from {address} did not knock with our key; ours is {}",
-                self.key_line
-            );
+            let address = address.map_or_else(|| "other addresses".to_owned(), |address| address.to_string());
+            warn!("{count} datagrams from {address} did not knock with our key; ours is {}", self.key_line);
         }
     }
 
@@ -190,10 +180,7 @@ impl Judge {
         if let Err(error) = self.replay.accept(&dcid) {
             warn!(%error, "an accepted knock could not be written down; after a restart it could be replayed once");
         }
-        LiveAttempt {
-            judge: self.clone(),
-            dcid,
-        }
+        LiveAttempt { judge: self.clone(), dcid }
     }
 
     pub(super) fn traffic(&self) -> Traffic {
@@ -238,10 +225,10 @@ impl ConnectionIdGenerator for ConnectionIds {
         if issued.known.insert(id.to_vec()) {
             issued.order.push_back(id);
         }
-        if issued.order.len() > ISSUED_IDS_MAX {
-            if let Some(oldest) = issued.order.pop_front() {
-                issued.known.remove(oldest.as_slice());
-            }
+        if issued.order.len() > ISSUED_IDS_MAX
+            && let Some(oldest) = issued.order.pop_front()
+        {
+            issued.known.remove(oldest.as_slice());
         }
         ConnectionId::new(&id)
     }
@@ -280,17 +267,9 @@ impl AsyncUdpSocket for Gate {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         self.socket.try_send(transmit)?;
         let bytes = transmit.contents.len();
-        let datagrams = transmit
-            .segment_size
-            .map_or(1, |size| bytes.div_ceil(size.max(1)));
-        self.judge
-            .counts
-            .sent_bytes
-            .fetch_add(bytes as u64, Ordering::Relaxed);
-        self.judge
-            .counts
-            .sent_datagrams
-            .fetch_add(datagrams as u64, Ordering::Relaxed);
+        let datagrams = transmit.segment_size.map_or(1, |size| bytes.div_ceil(size.max(1)));
+        self.judge.counts.sent_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.judge.counts.sent_datagrams.fetch_add(datagrams as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -302,16 +281,10 @@ impl AsyncUdpSocket for Gate {
     ) -> Poll<io::Result<usize>> {
         let received = std::task::ready!(self.socket.poll_recv(cx, bufs, meta))?;
         for (buf, meta) in bufs.iter_mut().zip(meta.iter()).take(received) {
-            self.judge
-                .counts
-                .received_bytes
-                .fetch_add(meta.len as u64, Ordering::Relaxed);
+            self.judge.counts.received_bytes.fetch_add(meta.len as u64, Ordering::Relaxed);
             // With GRO the kernel hands over several datagrams at once, a stride apart.
             for datagram in buf[..meta.len].chunks_mut(meta.stride.max(1)) {
-                self.judge
-                    .counts
-                    .received_datagrams
-                    .fetch_add(1, Ordering::Relaxed);
+                self.judge.counts.received_datagrams.fetch_add(1, Ordering::Relaxed);
                 self.judge.judge(datagram, meta.addr);
             }
         }

@@ -1,9 +1,7 @@
 //! Packet and header keys for quinn, the Initial keys, and the keys that quinn wants but that never reach the wire.
 
 use bytes::BytesMut;
-use quinn_proto::crypto::{
-    AeadKey, CryptoError, HandshakeTokenKey, HeaderKey, HmacKey, KeyPair, Keys, PacketKey,
-};
+use quinn_proto::crypto::{AeadKey, CryptoError, HandshakeTokenKey, HeaderKey, HmacKey, KeyPair, Keys, PacketKey};
 use quinn_proto::{ConnectionId, Side};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -47,11 +45,7 @@ impl KnockSalt {
         let server = self.secret(client_dcid, b"server in");
         let client = (header_protection(&client), packet_protection(&client));
         let server = (header_protection(&server), packet_protection(&server));
-        let (local, remote) = if side.is_client() {
-            (client, server)
-        } else {
-            (server, client)
-        };
+        let (local, remote) = if side.is_client() { (client, server) } else { (server, client) };
         Keys {
             header: KeyPair {
                 local: Box::new(Header(Box::new(local.0))),
@@ -72,10 +66,7 @@ pub(super) fn header_protection(secret: &[u8; 32]) -> HeaderProtection {
 
 /// The packet key and IV of one direction (RFC 9001 §5.1).
 pub(super) fn packet_protection(secret: &[u8; 32]) -> PacketProtection {
-    PacketProtection::new(
-        &expand(secret, b"quic key"),
-        *expand::<NONCE_BYTES>(secret, b"quic iv"),
-    )
+    PacketProtection::new(&expand(secret, b"quic key"), *expand::<NONCE_BYTES>(secret, b"quic iv"))
 }
 
 fn expand<const N: usize>(secret: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; N]> {
@@ -100,17 +91,8 @@ impl PacketKey for Packet {
         }
     }
 
-    fn decrypt(
-        &self,
-        packet: u64,
-        header: &[u8],
-        payload: &mut BytesMut,
-    ) -> Result<(), CryptoError> {
-        let plain_len = self
-            .0
-            .decrypt_in_place(packet, header, payload.as_mut())
-            .map_err(|_| CryptoError)?
-            .len();
+    fn decrypt(&self, packet: u64, header: &[u8], payload: &mut BytesMut) -> Result<(), CryptoError> {
+        let plain_len = self.0.decrypt_in_place(packet, header, payload.as_mut()).map_err(|_| CryptoError)?.len();
         payload.truncate(plain_len);
         Ok(())
     }
@@ -133,11 +115,7 @@ pub(super) struct Header(pub(super) Box<dyn rustls::quic::HeaderProtectionKey>);
 
 impl Header {
     /// Splits a packet into first byte, packet number field (4 bytes at most) and sample (RFC 9001 §5.4.2).
-    fn parts(
-        packet: &mut [u8],
-        pn_offset: usize,
-        sample_len: usize,
-    ) -> Option<(&mut u8, &mut [u8], &[u8])> {
+    fn parts(packet: &mut [u8], pn_offset: usize, sample_len: usize) -> Option<(&mut u8, &mut [u8], &[u8])> {
         let (header, rest) = packet.split_at_mut_checked(pn_offset.checked_add(4)?)?;
         let sample = rest.get(..sample_len)?;
         let (first, header) = header.split_first_mut()?;
@@ -185,11 +163,7 @@ impl HmacKey for ResetKey {
     }
 
     fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-        if bool::from(hmac(&self.0, &[data]).as_slice().ct_eq(signature)) {
-            Ok(())
-        } else {
-            Err(CryptoError)
-        }
+        if bool::from(hmac(&self.0, &[data]).as_slice().ct_eq(signature)) { Ok(()) } else { Err(CryptoError) }
     }
 }
 
@@ -215,24 +189,16 @@ struct TokenAead(Sm4Gcm);
 
 impl AeadKey for TokenAead {
     fn seal(&self, data: &mut Vec<u8>, additional_data: &[u8]) -> Result<(), CryptoError> {
-        let tag = self
-            .0
-            .seal_in_place(&[0; NONCE_BYTES], additional_data, data);
+        let tag = self.0.seal_in_place(&[0; NONCE_BYTES], additional_data, data);
         data.extend_from_slice(&tag);
         Ok(())
     }
 
-    fn open<'a>(
-        &self,
-        data: &'a mut [u8],
-        additional_data: &[u8],
-    ) -> Result<&'a mut [u8], CryptoError> {
+    fn open<'a>(&self, data: &'a mut [u8], additional_data: &[u8]) -> Result<&'a mut [u8], CryptoError> {
         let plain_len = data.len().checked_sub(TAG_BYTES).ok_or(CryptoError)?;
         let (plain, tag) = data.split_at_mut(plain_len);
         let tag: &[u8; TAG_BYTES] = (&*tag).try_into().map_err(|_| CryptoError)?;
-        self.0
-            .open_in_place(&[0; NONCE_BYTES], additional_data, plain, tag)
-            .map_err(|_| CryptoError)?;
+        self.0.open_in_place(&[0; NONCE_BYTES], additional_data, plain, tag).map_err(|_| CryptoError)?;
         Ok(plain)
     }
 }

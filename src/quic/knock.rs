@@ -91,14 +91,7 @@ fn packet(data: &[u8]) -> Option<Packet<'_>> {
     // Cut to the datagram here, so that no arithmetic of a lower layer meets a length beyond it.
     let packet = data.get(..length)?;
     if is_initial {
-        return Some(Packet::Initial {
-            initial: Initial {
-                dcid,
-                packet,
-                pn_offset,
-            },
-            length,
-        });
+        return Some(Packet::Initial { initial: Initial { dcid, packet, pn_offset }, length });
     }
     Some(Packet::Handshake { length })
 }
@@ -114,15 +107,11 @@ impl Initial<'_> {
         let secret = salt.client_secret(self.dcid);
         let header_key = header_protection(&secret);
         let sample_at = self.pn_offset.checked_add(4)?;
-        let sample = self
-            .packet
-            .get(sample_at..sample_at.checked_add(HeaderProtection::SAMPLE_BYTES)?)?;
+        let sample = self.packet.get(sample_at..sample_at.checked_add(HeaderProtection::SAMPLE_BYTES)?)?;
         let mut header = self.packet.get(..sample_at)?.to_vec();
         let (first, rest) = header.split_first_mut()?;
         let number_field = rest.get_mut(self.pn_offset.checked_sub(1)?..)?;
-        header_key
-            .decrypt_in_place(sample, first, number_field)
-            .ok()?;
+        header_key.decrypt_in_place(sample, first, number_field).ok()?;
         // RFC 9000 §17.2: the reserved bits are zero once unmasked.
         if *first & 0x0c != 0 {
             return None;
@@ -130,15 +119,10 @@ impl Initial<'_> {
         let number_len = usize::from(*first & 0x03) + 1;
         // The first packets of a connection: the truncated number is the whole number (RFC 9000 §A.3 with nothing
         // received yet), as quinn expands it too.
-        let number = number_field
-            .iter()
-            .take(number_len)
-            .fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        let number = number_field.iter().take(number_len).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
         let body_at = self.pn_offset.checked_add(number_len)?;
         let mut body = self.packet.get(body_at..)?.to_vec();
-        packet_protection(&secret)
-            .decrypt_in_place(number, header.get(..body_at)?, &mut body)
-            .ok()?;
+        packet_protection(&secret).decrypt_in_place(number, header.get(..body_at)?, &mut body).ok()?;
         Some(())
     }
 }
@@ -160,8 +144,6 @@ impl<'a> Reader<'a> {
     fn varint(&mut self) -> Option<u64> {
         let first = self.take(1)?[0];
         let rest = self.take((1 << (first >> 6)) - 1)?;
-        Some(rest.iter().fold(u64::from(first & 0x3f), |value, byte| {
-            (value << 8) | u64::from(*byte)
-        }))
+        Some(rest.iter().fold(u64::from(first & 0x3f), |value, byte| (value << 8) | u64::from(*byte)))
     }
 }

@@ -57,9 +57,7 @@ impl Replay {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
         let mut bytes = Vec::new();
-        Read::by_ref(&mut file)
-            .take((2 * LOG_RECORDS_MAX * RECORD_BYTES) as u64)
-            .read_to_end(&mut bytes)?;
+        Read::by_ref(&mut file).take((2 * LOG_RECORDS_MAX * RECORD_BYTES) as u64).read_to_end(&mut bytes)?;
         let whole = bytes.len() / RECORD_BYTES;
         let mut memory = Memory::default();
         for record in bytes.chunks_exact(RECORD_BYTES) {
@@ -68,27 +66,17 @@ impl Replay {
             }
         }
         let torn = bytes.len() % RECORD_BYTES != 0 || whole > LOG_RECORDS_MAX;
-        let mut log = Log {
-            path: path.to_owned(),
-            file,
-            records: whole,
-            torn,
-        };
+        let mut log = Log { path: path.to_owned(), file, records: whole, torn };
         if torn {
             log.rewrite(&memory.snapshot())?;
         }
-        Ok(Self {
-            memory: Mutex::new(memory),
-            log: Mutex::new(Some(log)),
-        })
+        Ok(Self { memory: Mutex::new(memory), log: Mutex::new(Some(log)) })
     }
 
     /// True where an attempt with this DCID was accepted before and is over.
     pub fn is_over(&self, dcid: &[u8]) -> bool {
         let memory = lock(&self.memory);
-        record(dcid).is_some_and(|record| {
-            memory.known.contains(&record) && !memory.live.contains_key(&record)
-        })
+        record(dcid).is_some_and(|record| memory.known.contains(&record) && !memory.live.contains_key(&record))
     }
 
     /// Notes an accepted attempt, before anything is answered. On an error it is remembered in memory all the same.
@@ -117,12 +105,12 @@ impl Replay {
     /// The attempt is over: from now on its DCID is a replay.
     pub fn end(&self, dcid: &[u8]) {
         let mut memory = lock(&self.memory);
-        if let Some(record) = record(dcid) {
-            if let Some(count) = memory.live.get_mut(&record) {
-                *count -= 1;
-                if *count == 0 {
-                    memory.live.remove(&record);
-                }
+        if let Some(record) = record(dcid)
+            && let Some(count) = memory.live.get_mut(&record)
+        {
+            *count -= 1;
+            if *count == 0 {
+                memory.live.remove(&record);
             }
         }
     }
@@ -134,10 +122,10 @@ impl Memory {
             return false;
         }
         self.order.push_back(record);
-        if self.order.len() > REMEMBERED_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
+        if self.order.len() > REMEMBERED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
         }
         true
     }
@@ -202,12 +190,7 @@ mod tests {
         replay.end(b"12345678");
         assert!(replay.is_over(b"12345678"));
         drop(replay);
-        OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .unwrap()
-            .write_all(&[8, 1, 2])
-            .unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(&[8, 1, 2]).unwrap();
 
         let replay = Replay::open(&path).unwrap();
         assert!(replay.is_over(b"12345678"));

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quinn_proto::crypto::{
-    self, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, Session,
-    UnsupportedVersion,
+    self, ExportKeyingMaterialError, HeaderKey, KeyPair, Keys, PacketKey, Session, UnsupportedVersion,
 };
 use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{ConnectError, ConnectionId, Side, TransportError, TransportErrorCode};
@@ -45,20 +44,11 @@ impl crypto::ClientConfig for DialCrypto {
             return Err(ConnectError::UnsupportedVersion);
         }
         // SNI is off and the key is pinned: this name is never sent and never looked at.
-        let name = ServerName::try_from("miyu.invalid")
-            .map_err(|_| ConnectError::InvalidServerName("miyu.invalid".into()))?;
-        let session = rustls::quic::ClientConnection::new(
-            self.tls.clone(),
-            Version::V1,
-            name,
-            encode(params),
-        )
-        .map_err(|e| ConnectError::InvalidServerName(e.to_string()))?;
-        Ok(Box::new(TlsSession::new(
-            Connection::Client(session),
-            self.salt.clone(),
-            self.key_updates.clone(),
-        )))
+        let name =
+            ServerName::try_from("miyu.invalid").map_err(|_| ConnectError::InvalidServerName("miyu.invalid".into()))?;
+        let session = rustls::quic::ClientConnection::new(self.tls.clone(), Version::V1, name, encode(params))
+            .map_err(|e| ConnectError::InvalidServerName(e.to_string()))?;
+        Ok(Box::new(TlsSession::new(Connection::Client(session), self.salt.clone(), self.key_updates.clone())))
     }
 }
 
@@ -71,11 +61,7 @@ pub(super) struct ListenCrypto {
 }
 
 impl crypto::ServerConfig for ListenCrypto {
-    fn initial_keys(
-        &self,
-        version: u32,
-        dst_cid: &ConnectionId,
-    ) -> Result<Keys, UnsupportedVersion> {
+    fn initial_keys(&self, version: u32, dst_cid: &ConnectionId) -> Result<Keys, UnsupportedVersion> {
         // quinn asks for these keys only when an Initial belongs to no connection, and drops it silently on an error.
         // An id that we issued names a connection that is gone: nobody knocks with it.
         if version != VERSION || self.judge.issued(dst_cid) {
@@ -89,24 +75,13 @@ impl crypto::ServerConfig for ListenCrypto {
         [0; 16]
     }
 
-    fn start_session(
-        self: Arc<Self>,
-        _version: u32,
-        params: &TransportParameters,
-    ) -> Box<dyn Session> {
+    fn start_session(self: Arc<Self>, _version: u32, params: &TransportParameters) -> Box<dyn Session> {
         match rustls::quic::ServerConnection::new(self.tls.clone(), Version::V1, encode(params)) {
             Ok(session) => {
                 let inner = Connection::Server(session);
-                Box::new(TlsSession::new(
-                    inner,
-                    self.salt.clone(),
-                    self.key_updates.clone(),
-                ))
+                Box::new(TlsSession::new(inner, self.salt.clone(), self.key_updates.clone()))
             }
-            Err(error) => Box::new(BrokenSession {
-                salt: self.salt.clone(),
-                error: error.to_string(),
-            }),
+            Err(error) => Box::new(BrokenSession { salt: self.salt.clone(), error: error.to_string() }),
         }
     }
 }
@@ -128,14 +103,7 @@ struct TlsSession {
 
 impl TlsSession {
     fn new(inner: Connection, salt: KnockSalt, key_updates: Arc<AtomicU64>) -> Self {
-        Self {
-            inner,
-            salt,
-            told_handshake_data: false,
-            next_secrets: None,
-            key_updates,
-            keys_prepared: 0,
-        }
+        Self { inner, salt, told_handshake_data: false, next_secrets: None, key_updates, keys_prepared: 0 }
     }
 
     fn side(&self) -> Side {
@@ -159,8 +127,7 @@ impl Session for TlsSession {
 
     fn peer_identity(&self) -> Option<Box<dyn Any>> {
         let keys = self.inner.peer_certificates()?;
-        let owned: Vec<CertificateDer<'static>> =
-            keys.iter().map(|key| key.clone().into_owned()).collect();
+        let owned: Vec<CertificateDer<'static>> = keys.iter().map(|key| key.clone().into_owned()).collect();
         Some(Box::new(owned))
     }
 
@@ -177,17 +144,10 @@ impl Session for TlsSession {
     }
 
     fn read_handshake(&mut self, buf: &[u8]) -> Result<bool, TransportError> {
-        self.inner
-            .read_hs(buf)
-            .map_err(|error| match self.inner.alert() {
-                Some(alert) => {
-                    transport_error(TransportErrorCode::crypto(alert.into()), &error.to_string())
-                }
-                None => transport_error(
-                    TransportErrorCode::PROTOCOL_VIOLATION,
-                    &format!("TLS: {error}"),
-                ),
-            })?;
+        self.inner.read_hs(buf).map_err(|error| match self.inner.alert() {
+            Some(alert) => transport_error(TransportErrorCode::crypto(alert.into()), &error.to_string()),
+            None => transport_error(TransportErrorCode::PROTOCOL_VIOLATION, &format!("TLS: {error}")),
+        })?;
         if !self.told_handshake_data && self.inner.alpn_protocol().is_some() {
             self.told_handshake_data = true;
             return Ok(true);
@@ -198,10 +158,7 @@ impl Session for TlsSession {
     fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
         match self.inner.quic_transport_parameters() {
             None => Ok(None),
-            Some(bytes) => Ok(Some(TransportParameters::read(
-                self.side(),
-                &mut Cursor::new(bytes),
-            )?)),
+            Some(bytes) => Ok(Some(TransportParameters::read(self.side(), &mut Cursor::new(bytes))?)),
         }
     }
 
@@ -232,18 +189,10 @@ impl Session for TlsSession {
             self.key_updates.fetch_add(1, Ordering::Relaxed);
         }
         self.keys_prepared += 1;
-        Some(KeyPair {
-            local: Box::new(Packet(keys.local)),
-            remote: Box::new(Packet(keys.remote)),
-        })
+        Some(KeyPair { local: Box::new(Packet(keys.local)), remote: Box::new(Packet(keys.remote)) })
     }
 
-    fn is_valid_retry(
-        &self,
-        _orig_dst_cid: &ConnectionId,
-        _header: &[u8],
-        _payload: &[u8],
-    ) -> bool {
+    fn is_valid_retry(&self, _orig_dst_cid: &ConnectionId, _header: &[u8], _payload: &[u8]) -> bool {
         // No responder of ours sends Retry, so each one is forged.
         false
     }
@@ -299,10 +248,7 @@ impl Session for BrokenSession {
     }
 
     fn read_handshake(&mut self, _buf: &[u8]) -> Result<bool, TransportError> {
-        Err(transport_error(
-            TransportErrorCode::INTERNAL_ERROR,
-            &self.error,
-        ))
+        Err(transport_error(TransportErrorCode::INTERNAL_ERROR, &self.error))
     }
 
     fn transport_parameters(&self) -> Result<Option<TransportParameters>, TransportError> {
@@ -317,12 +263,7 @@ impl Session for BrokenSession {
         None
     }
 
-    fn is_valid_retry(
-        &self,
-        _orig_dst_cid: &ConnectionId,
-        _header: &[u8],
-        _payload: &[u8],
-    ) -> bool {
+    fn is_valid_retry(&self, _orig_dst_cid: &ConnectionId, _header: &[u8], _payload: &[u8]) -> bool {
         false
     }
 

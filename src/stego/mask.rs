@@ -139,15 +139,8 @@ fn textured(around: [u8; 4]) -> bool {
 
 /// Whether all even pixels are grey.
 fn colourless(canvas: &Canvas<'_>) -> bool {
-    canvas
-        .data
-        .chunks_exact(canvas.stride())
-        .enumerate()
-        .all(|(y, row)| {
-            let pixels = row.chunks_exact(usize::from(canvas.channels));
-            pixels
-                .skip(y % 2)
-                .step_by(2)
-                .all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
-        })
+    canvas.data.chunks_exact(canvas.stride()).enumerate().all(|(y, row)| {
+        let pixels = row.chunks_exact(usize::from(canvas.channels));
+        pixels.skip(y % 2).step_by(2).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
+    })
 }

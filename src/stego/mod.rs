@@ -40,11 +40,7 @@ pub struct Canvas<'a> {
 
 impl std::fmt::Debug for Canvas<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Canvas({}x{}, {} channels)",
-            self.width, self.height, self.channels
-        )
+        write!(f, "Canvas({}x{}, {} channels)", self.width, self.height, self.channels)
     }
 }
 
@@ -53,12 +49,7 @@ impl<'a> Canvas<'a> {
     ///
     /// # Errors
     /// [`CanvasError`] when size, channels and length do not fit together.
-    pub fn new(
-        width: u32,
-        height: u32,
-        channels: u8,
-        data: &'a mut [u8],
-    ) -> Result<Canvas<'a>, CanvasError> {
+    pub fn new(width: u32, height: u32, channels: u8, data: &'a mut [u8]) -> Result<Canvas<'a>, CanvasError> {
         if !matches!(channels, 3 | 4) {
             return Err(CanvasError::Channels { channels });
         }
@@ -68,17 +59,9 @@ impl<'a> Canvas<'a> {
         }
         let wanted = pixels * u64::from(channels);
         if wanted != data.len() as u64 {
-            return Err(CanvasError::Length {
-                wanted,
-                got: data.len(),
-            });
+            return Err(CanvasError::Length { wanted, got: data.len() });
         }
-        Ok(Canvas {
-            width,
-            height,
-            channels,
-            data,
-        })
+        Ok(Canvas { width, height, channels, data })
     }
 
     /// Bytes of a row.
@@ -144,11 +127,7 @@ fn capacity_of(mask: &Mask) -> usize {
 ///
 /// # Errors
 /// [`TooLong`] with the capacity.
-pub fn embed<K: PathKey>(
-    canvas: &mut Canvas<'_>,
-    key: &mut K,
-    payload: &[u8],
-) -> Result<(), TooLong> {
+pub fn embed<K: PathKey>(canvas: &mut Canvas<'_>, key: &mut K, payload: &[u8]) -> Result<(), TooLong> {
     embedder(canvas, key).write(payload)
 }
 
@@ -156,13 +135,7 @@ pub fn embed<K: PathKey>(
 pub fn embedder<'c, 'a, K: PathKey>(canvas: &'c mut Canvas<'a>, key: K) -> Embedder<'c, 'a, K> {
     let mask = Mask::of(canvas);
     let path = Path::new(mask.usable(), key);
-    Embedder {
-        capacity: capacity_of(&mask),
-        placed: 0,
-        mask,
-        path,
-        canvas,
-    }
+    Embedder { capacity: capacity_of(&mask), placed: 0, mask, path, canvas }
 }
 
 /// Places bytes one after the other along one path.
@@ -186,10 +159,7 @@ impl<K: PathKey> Embedder<'_, '_, K> {
     /// [`TooLong`] with the capacity of the picture.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
         if bytes.len() > self.remaining() {
-            return Err(TooLong {
-                capacity: self.capacity,
-                wanted: self.placed.saturating_add(bytes.len()),
-            });
+            return Err(TooLong { capacity: self.capacity, wanted: self.placed.saturating_add(bytes.len()) });
         }
         for byte in bytes {
             for shift in (0..8).rev() {
@@ -225,13 +195,7 @@ impl<K: PathKey> Embedder<'_, '_, K> {
 pub fn extractor<'c, K: PathKey>(canvas: &'c Canvas<'_>, key: K) -> Extractor<'c, K> {
     let mask = Mask::of(canvas);
     let path = Path::new(mask.usable(), key);
-    Extractor {
-        capacity: capacity_of(&mask),
-        taken: 0,
-        mask,
-        path,
-        data: canvas.data,
-    }
+    Extractor { capacity: capacity_of(&mask), taken: 0, mask, path, data: canvas.data }
 }
 
 /// Reads bytes one after the other along one path.

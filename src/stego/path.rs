@@ -78,11 +78,7 @@ impl<K: PathKey> Path<K> {
         let rank = match &mut self.table {
             Table::Sparse(differ) => {
                 let mine = differ.remove(&here).unwrap_or(here);
-                if draw == 0 {
-                    mine
-                } else {
-                    differ.insert(here + draw, mine).unwrap_or(here + draw)
-                }
+                if draw == 0 { mine } else { differ.insert(here + draw, mine).unwrap_or(here + draw) }
             }
             Table::Whole(whole) => {
                 whole.swap(here as usize, (here + draw) as usize);
@@ -97,9 +93,7 @@ impl<K: PathKey> Path<K> {
     /// The number is drawn with just as many bits as it needs and thrown away when too large; the
     /// coin is the highest bit of the word, which the number never uses.
     fn draw(&mut self, below: u32) -> (u32, bool) {
-        let bits = u32::MAX
-            .checked_shr((below.saturating_sub(1)).leading_zeros())
-            .unwrap_or(0);
+        let bits = u32::MAX.checked_shr((below.saturating_sub(1)).leading_zeros()).unwrap_or(0);
         loop {
             let word = self.word();
             let number = word & bits;
@@ -116,12 +110,7 @@ impl<K: PathKey> Path<K> {
         }
         let at = self.used;
         self.used += 4;
-        u32::from_le_bytes([
-            self.stream[at],
-            self.stream[at + 1],
-            self.stream[at + 2],
-            self.stream[at + 3],
-        ])
+        u32::from_le_bytes([self.stream[at], self.stream[at + 1], self.stream[at + 2], self.stream[at + 3]])
     }
 }
 
@@ -175,10 +164,7 @@ mod tests {
             seen[number as usize] += 1;
             ups += u32::from(up);
         }
-        assert!(
-            seen.iter().all(|&times| (9_600..10_400).contains(&times)),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|&times| (9_600..10_400).contains(&times)), "{seen:?}");
         assert!((29_400..30_600).contains(&ups), "{ups}");
     }
 }

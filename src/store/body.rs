@@ -27,18 +27,12 @@ pub(super) struct BodyWriter {
 impl BodyWriter {
     /// Starts a body in `path`, dropping what is there.
     pub(super) fn create(folders: &Arc<Folders>, path: &Path) -> Result<Self, StoreError> {
-        let file =
-            files::open_private(path, true).map_err(|error| folders.fault("make", path, error))?;
+        let file = files::open_private(path, true).map_err(|error| folders.fault("make", path, error))?;
         Ok(Self::over(folders, path, file))
     }
 
     /// Goes on with the whole chunks of `file`, at most up to `bytes_max`; they are hashed again.
-    pub(super) fn resume(
-        folders: &Arc<Folders>,
-        path: &Path,
-        file: File,
-        bytes_max: u64,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn resume(folders: &Arc<Folders>, path: &Path, file: File, bytes_max: u64) -> Result<Self, StoreError> {
         let fault = |error| folders.fault("read", path, error);
         let length = file.metadata().map_err(fault)?.len().min(bytes_max);
         let whole_bytes = length - length % CHUNK_BYTES;
@@ -91,18 +85,14 @@ impl BodyWriter {
 
     fn put_tail(&mut self) -> Result<(), StoreError> {
         self.hash.update(&self.tail);
-        self.file
-            .write_all(&self.tail)
-            .map_err(|error| self.folders.fault("write", &self.path, error))
+        self.file.write_all(&self.tail).map_err(|error| self.folders.fault("write", &self.path, error))
     }
 
     /// Writes the rest and waits until all is on the disk. Gives the file, the size and the SM3.
     pub(super) fn finish(mut self) -> Result<(File, u64, [u8; 32]), StoreError> {
         let bytes = self.len();
         self.put_tail()?;
-        self.file
-            .sync_all()
-            .map_err(|error| self.folders.fault("sync", &self.path, error))?;
+        self.file.sync_all().map_err(|error| self.folders.fault("sync", &self.path, error))?;
         Ok((self.file, bytes, self.hash.finish()))
     }
 
@@ -132,10 +122,7 @@ impl std::fmt::Debug for BodyReader {
 
 impl BodyReader {
     pub(super) fn memory(body: Vec<u8>) -> Self {
-        BodyReader {
-            bytes: body.len() as u64,
-            source: Source::Memory(body),
-        }
+        BodyReader { bytes: body.len() as u64, source: Source::Memory(body) }
     }
 
     /// The body in `path`, which must have `bytes` bytes.
@@ -144,19 +131,9 @@ impl BodyReader {
         let file = File::open(path).map_err(fault)?;
         let found = file.metadata().map_err(fault)?.len();
         if found != bytes {
-            return Err(StoreError::BodyDamaged {
-                path: path.to_path_buf(),
-                found,
-                wanted: bytes,
-            });
+            return Err(StoreError::BodyDamaged { path: path.to_path_buf(), found, wanted: bytes });
         }
-        Ok(BodyReader {
-            source: Source::Disk {
-                path: path.to_path_buf(),
-                file,
-            },
-            bytes,
-        })
+        Ok(BodyReader { source: Source::Disk { path: path.to_path_buf(), file }, bytes })
     }
 
     /// The size of the body in bytes.
@@ -199,10 +176,7 @@ impl BodyReader {
     /// # Errors
     /// When it is larger, or the file cannot be read.
     pub fn read_all(&self, bytes_max: u64) -> Result<Vec<u8>, StoreError> {
-        let too_large = || StoreError::BodyTooLarge {
-            bytes: self.bytes,
-            bytes_max,
-        };
+        let too_large = || StoreError::BodyTooLarge { bytes: self.bytes, bytes_max };
         if self.bytes > bytes_max {
             return Err(too_large());
         }

@@ -104,22 +104,16 @@ impl Database {
     pub(super) fn open(folders: &Folders) -> Result<Database, StoreError> {
         let path = folders.root.join(DATABASE_NAME);
         let place = |error: StoreError| error.refine(&folders.root);
-        create(&path).map_err(|source| StoreError::FolderUnusable {
-            path: path.clone(),
-            source,
-        })?;
+        create(&path).map_err(|source| StoreError::FolderUnusable { path: path.clone(), source })?;
         // the database itself is synced by SQLite; its name is ours to make last
-        files::sync_folder(&folders.root)
-            .map_err(|error| folders.fault("sync", &folders.root, error))?;
+        files::sync_folder(&folders.root).map_err(|error| folders.fault("sync", &folders.root, error))?;
         let mut writer = connect(&path).map_err(place)?;
         check_version_at_once(&writer, &path).map_err(place)?;
         switch_to_wal(&writer).map_err(place)?;
         migrate(&mut writer, &path).map_err(place)?;
         let reader = || -> Result<Mutex<Connection>, StoreError> {
             let connection = connect(&path).map_err(place)?;
-            connection
-                .pragma_update(None, "query_only", true)
-                .map_err(|error| place(error.into()))?;
+            connection.pragma_update(None, "query_only", true).map_err(|error| place(error.into()))?;
             Ok(Mutex::new(connection))
         };
         Ok(Database {
@@ -143,10 +137,7 @@ impl Database {
     }
 
     /// Runs `work` on a connection that reads.
-    pub(super) fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         for reader in &self.readers {
             if let Ok(connection) = reader.try_lock() {
                 return work(&connection);
@@ -158,8 +149,7 @@ impl Database {
 
     /// A number that changes with every commit, by whatever connection and process.
     pub(super) fn version(&self) -> Result<u64, StoreError> {
-        let version: i64 =
-            lock(&self.watcher).pragma_query_value(None, "data_version", |row| row.get(0))?;
+        let version: i64 = lock(&self.watcher).pragma_query_value(None, "data_version", |row| row.get(0))?;
         Ok(version.unsigned_abs())
     }
 }
@@ -178,9 +168,7 @@ fn create(path: &Path) -> std::io::Result<()> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _alone = lock(&MAKING);
     match files::create_new_private(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            files::make_private(path)
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => files::make_private(path),
         made => made.map(drop),
     }
 }
@@ -206,8 +194,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 fn switch_to_wal(connection: &Connection) -> Result<(), StoreError> {
     let started = Instant::now();
     loop {
-        let mode = connection
-            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
         match mode {
             Ok(_) => return Ok(()),
             Err(error)
@@ -233,20 +220,13 @@ fn check_version_at_once(connection: &Connection, path: &Path) -> Result<i64, St
 fn check_version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, found) = (number("application_id")?, number("user_version")?);
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     let is_new = application == 0 && found == 0 && tables == 0;
     if (application != APPLICATION_ID && !is_new) || found < 0 {
-        return Err(StoreError::NotAStore {
-            path: path.to_path_buf(),
-        });
+        return Err(StoreError::NotAStore { path: path.to_path_buf() });
     }
     if found > SCHEMA_VERSION {
-        return Err(StoreError::NewerSchema {
-            path: path.to_path_buf(),
-            found,
-            known: SCHEMA_VERSION,
-        });
+        return Err(StoreError::NewerSchema { path: path.to_path_buf(), found, known: SCHEMA_VERSION });
     }
     Ok(found)
 }

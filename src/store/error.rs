@@ -162,26 +162,22 @@ impl StoreError {
     /// The mend, where there is one.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            StoreError::FolderUnusable { path, .. } => format!(
-                "make {} writable for this user, or name another folder with --data",
-                path.display()
-            ),
+            StoreError::FolderUnusable { path, .. } => {
+                format!("make {} writable for this user, or name another folder with --data", path.display())
+            }
             StoreError::DiskFull { .. } => {
                 "free some space, or put the data folder on another disk with --data".to_owned()
             }
-            StoreError::QuotaFull { .. } => format!(
-                "delete old messages with attachments; the default quota is {} GiB",
-                QUOTA_BYTES_DEFAULT >> 30
-            ),
+            StoreError::QuotaFull { .. } => {
+                format!("delete old messages with attachments; the default quota is {} GiB", QUOTA_BYTES_DEFAULT >> 30)
+            }
             StoreError::Corrupt { path, .. } => format!(
                 "put {} and its -wal file aside and restore a copy; attachments are not touched",
                 path.display()
             ),
             StoreError::NotAStore { .. } => "name another folder with --data".to_owned(),
             StoreError::NewerSchema { .. } => "update this miyu".to_owned(),
-            StoreError::Locked { .. } => {
-                "see which process uses the folder, and whether it hangs".to_owned()
-            }
+            StoreError::Locked { .. } => "see which process uses the folder, and whether it hangs".to_owned(),
             StoreError::InUse { .. } => {
                 "end the other one, or give this one a folder of its own with --data".to_owned()
             }
@@ -192,12 +188,7 @@ impl StoreError {
     }
 
     /// The fault of `action` on `path`, sorted by what a person has to do about it.
-    pub(super) fn from_io(
-        folder: &Path,
-        action: &'static str,
-        path: &Path,
-        source: io::Error,
-    ) -> Self {
+    pub(super) fn from_io(folder: &Path, action: &'static str, path: &Path, source: io::Error) -> Self {
         use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         match source.kind() {
             StorageFull | QuotaExceeded => StoreError::DiskFull {
@@ -205,15 +196,8 @@ impl StoreError {
                 free: fs4::available_space(folder).unwrap_or(0),
                 wanted: 0,
             },
-            PermissionDenied | ReadOnlyFilesystem => StoreError::FolderUnusable {
-                path: path.to_path_buf(),
-                source,
-            },
-            _ => StoreError::File {
-                action,
-                path: path.to_path_buf(),
-                source,
-            },
+            PermissionDenied | ReadOnlyFilesystem => StoreError::FolderUnusable { path: path.to_path_buf(), source },
+            _ => StoreError::File { action, path: path.to_path_buf(), source },
         }
     }
 
@@ -231,28 +215,20 @@ impl StoreError {
         match &error {
             rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Locked { path },
-                ErrorCode::DatabaseCorrupt => StoreError::Corrupt {
-                    path,
-                    detail: error.to_string(),
-                },
+                ErrorCode::DatabaseCorrupt => StoreError::Corrupt { path, detail: error.to_string() },
                 ErrorCode::NotADatabase => StoreError::NotAStore { path },
                 ErrorCode::DiskFull => StoreError::DiskFull {
                     folder: folder.to_path_buf(),
                     free: fs4::available_space(folder).unwrap_or(0),
                     wanted: 0,
                 },
-                ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
-                    unusable(io::ErrorKind::PermissionDenied, &error)
-                }
+                ErrorCode::ReadOnly | ErrorCode::PermissionDenied => unusable(io::ErrorKind::PermissionDenied, &error),
                 ErrorCode::CannotOpen => unusable(io::ErrorKind::Other, &error),
                 _ => StoreError::Database(error),
             },
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
-            | rusqlite::Error::InvalidColumnType(..) => StoreError::Corrupt {
-                path,
-                detail: error.to_string(),
-            },
+            | rusqlite::Error::InvalidColumnType(..) => StoreError::Corrupt { path, detail: error.to_string() },
             _ => StoreError::Database(error),
         }
     }
@@ -280,9 +256,5 @@ fn process(pid: Option<u32>) -> String {
 }
 
 fn digest_note(got: u64, offered: u64) -> &'static str {
-    if got == offered {
-        ", but their SM3 differs"
-    } else {
-        ""
-    }
+    if got == offered { ", but their SM3 differs" } else { "" }
 }

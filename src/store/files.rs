@@ -21,10 +21,8 @@ impl Folders {
     pub(super) fn create(folder: &Path) -> Result<Folders, StoreError> {
         let root = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         let folders = Folders { root };
-        create_private_folder(&folders.root).map_err(|source| StoreError::FolderUnusable {
-            path: folders.root.clone(),
-            source,
-        })?;
+        create_private_folder(&folders.root)
+            .map_err(|source| StoreError::FolderUnusable { path: folders.root.clone(), source })?;
         for part in [folders.attachments(), folders.incoming()] {
             folders.ensure(&part)?;
         }
@@ -40,15 +38,8 @@ impl Folders {
     }
 
     /// Two peers may use the same id, by malice: each has a folder of its own.
-    pub(super) fn attachment(
-        &self,
-        peer: &PeerId,
-        direction: Direction,
-        id: &MessageId,
-    ) -> PathBuf {
-        self.attachments()
-            .join(hex(peer.as_bytes()))
-            .join(format!("{id}.{direction}"))
+    pub(super) fn attachment(&self, peer: &PeerId, direction: Direction, id: &MessageId) -> PathBuf {
+        self.attachments().join(hex(peer.as_bytes())).join(format!("{id}.{direction}"))
     }
 
     /// The folder of partial bodies from and staged bodies for `peer`.

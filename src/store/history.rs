@@ -40,10 +40,8 @@ impl Store {
                 true => String::new(),
                 false => format!("WHERE {}", clauses.join(" AND ")),
             };
-            let sql = format!(
-                "SELECT {} FROM messages {condition} ORDER BY order_ms DESC, seq DESC, row DESC",
-                row::COLUMNS
-            );
+            let sql =
+                format!("SELECT {} FROM messages {condition} ORDER BY order_ms DESC, seq DESC, row DESC", row::COLUMNS);
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(values))?;
             let mut page = Vec::new();
@@ -63,12 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// A fault of the database.
-    pub fn message(
-        &self,
-        peer: &PeerId,
-        direction: Direction,
-        id: &MessageId,
-    ) -> Result<Option<Message>, StoreError> {
+    pub fn message(&self, peer: &PeerId, direction: Direction, id: &MessageId) -> Result<Option<Message>, StoreError> {
         self.read(|connection| row::find(connection, &self.inner.folders, peer, direction, id))
     }
 
@@ -76,12 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// A fault of the database.
-    pub fn tombstone(
-        &self,
-        peer: &PeerId,
-        direction: Direction,
-        id: &MessageId,
-    ) -> Result<Option<i64>, StoreError> {
+    pub fn tombstone(&self, peer: &PeerId, direction: Direction, id: &MessageId) -> Result<Option<i64>, StoreError> {
         self.read(|connection| row::tombstone(connection, peer, direction, id))
     }
 
@@ -115,8 +103,7 @@ impl Store {
             Ok(attached)
         })?;
         if attached == Some(true) {
-            files::remove(&path)
-                .map_err(|error| self.inner.folders.fault("remove", &path, error))?;
+            files::remove(&path).map_err(|error| self.inner.folders.fault("remove", &path, error))?;
         }
         Ok(attached.is_some())
     }
@@ -131,13 +118,8 @@ fn cursor_rest(
     id: &MessageId,
 ) -> Result<(i64, i64), StoreError> {
     let found = connection
-        .prepare_cached(
-            "SELECT seq, row FROM messages WHERE order_ms = ?1 AND id = ?2 AND (?3 IS NULL OR peer = ?3)",
-        )?
-        .query_row(
-            params![order_ms, id.0, peer.map(PeerId::as_bytes)],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        .prepare_cached("SELECT seq, row FROM messages WHERE order_ms = ?1 AND id = ?2 AND (?3 IS NULL OR peer = ?3)")?
+        .query_row(params![order_ms, id.0, peer.map(PeerId::as_bytes)], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(found.unwrap_or((i64::MIN, i64::MIN)))
 }

@@ -34,10 +34,7 @@ pub fn lock_long_lived(folder: &Path) -> Result<LockGuard, StoreError> {
                 Ok(_) => text.trim().parse().ok(),
                 Err(_) => None,
             };
-            return Err(StoreError::InUse {
-                folder: folders.root.clone(),
-                pid,
-            });
+            return Err(StoreError::InUse { folder: folders.root.clone(), pid });
         }
         Err(TryLockError::Error(error)) => return Err(fault(error)),
     }

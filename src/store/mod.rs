@@ -33,8 +33,7 @@ pub use error::StoreError;
 pub use lock::{LockGuard, lock_long_lived};
 pub use receive::{Complete, Receive};
 pub use types::{
-    Body, Direction, Incoming, Kind, Known, Lease, Message, MessageId, MessageIdError, NewOutgoing,
-    State,
+    Body, Direction, Incoming, Kind, Known, Lease, Message, MessageId, MessageIdError, NewOutgoing, State,
 };
 
 /// Bodies are kept, resumed and (later) sealed in pieces of this size.
@@ -89,13 +88,7 @@ impl Store {
         let database = Database::open(&folders)?;
         let held = sweep::held_bytes(&folders);
         let usage = Arc::new(Usage::new(QUOTA_BYTES_DEFAULT, held));
-        let store = Store {
-            inner: Arc::new(Inner {
-                folders,
-                database,
-                usage,
-            }),
-        };
+        let store = Store { inner: Arc::new(Inner { folders, database, usage }) };
         store.sweep_if_due(SystemTime::now())?;
         Ok(store)
     }
@@ -134,9 +127,7 @@ impl Store {
     /// A fault of the database.
     pub fn stored_bytes(&self) -> Result<u64, StoreError> {
         self.read(|connection| {
-            let bytes: i64 = connection
-                .prepare_cached("SELECT bytes FROM usage")?
-                .query_row([], |row| row.get(0))?;
+            let bytes: i64 = connection.prepare_cached("SELECT bytes FROM usage")?.query_row([], |row| row.get(0))?;
             Ok(bytes.max(0).unsigned_abs())
         })
     }
@@ -178,22 +169,14 @@ impl Store {
 
     fn reserve(&self, bytes: u64, present: u64) -> Result<Reservation, StoreError> {
         let (stored, free) = (self.stored_bytes()?, self.free_bytes()?);
-        self.inner
-            .usage
-            .reserve(self.folder(), stored, free, bytes, present)
+        self.inner.usage.reserve(self.folder(), stored, free, bytes, present)
     }
 
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.placed(self.inner.database.read(work))
     }
 
-    fn write<T>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.placed(self.inner.database.write(work))
     }
 
@@ -230,11 +213,7 @@ impl Store {
 fn check_length(what: &'static str, bytes: usize, bytes_max: u64) -> Result<(), StoreError> {
     let bytes = bytes as u64;
     if bytes > bytes_max {
-        return Err(StoreError::TooLong {
-            what,
-            bytes,
-            bytes_max,
-        });
+        return Err(StoreError::TooLong { what, bytes, bytes_max });
     }
     Ok(())
 }

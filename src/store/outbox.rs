@@ -10,8 +10,8 @@ use super::body::{BodyReader, BodyWriter};
 use super::row::{self, NewRow, Private};
 use super::usage::Reservation;
 use super::{
-    Body, CLAIM_MESSAGES_MAX, Direction, Kind, Lease, Message, MessageId, NewOutgoing, State,
-    Store, StoreError, TEXT_BYTES_MAX, check_length, check_texts, files,
+    Body, CLAIM_MESSAGES_MAX, Direction, Kind, Lease, Message, MessageId, NewOutgoing, State, Store, StoreError,
+    TEXT_BYTES_MAX, check_length, check_texts, files,
 };
 use crate::crypto::sm3;
 use crate::identity::PeerId;
@@ -44,12 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// A text or file over a limit, no room, an id that was used before, a file that cannot be read.
-    pub fn enqueue(
-        &self,
-        new: NewOutgoing,
-        now_ms: i64,
-        lease: Option<Lease>,
-    ) -> Result<Message, StoreError> {
+    pub fn enqueue(&self, new: NewOutgoing, now_ms: i64, lease: Option<Lease>) -> Result<Message, StoreError> {
         check_texts(&[
             ("text", &new.text),
             ("hidden text", &new.hidden),
@@ -77,24 +72,13 @@ impl Store {
             id: new.id,
             seq: 0,
             kind: new.kind,
-            state: if lease.is_some() {
-                State::Sending
-            } else {
-                State::Queued
-            },
+            state: if lease.is_some() { State::Sending } else { State::Queued },
             sent_at_ms: now_ms,
             stored_at_ms: now_ms,
             bytes,
             attached: staged.is_some(),
             lease,
-            private: Private {
-                sm3: digest,
-                text,
-                hidden: new.hidden,
-                name: new.name,
-                mime: new.mime,
-                reason: None,
-            },
+            private: Private { sm3: digest, text, hidden: new.hidden, name: new.name, mime: new.mime, reason: None },
         };
         let result = self.write(|tx| self.enqueue_row(tx, &mut new_row, staged.as_ref()));
         if let (Err(_), Some(staged)) = (&result, &staged) {
@@ -148,12 +132,7 @@ impl Store {
         }
     }
 
-    fn stage_bytes(
-        &self,
-        peer: &PeerId,
-        id: &MessageId,
-        body: &[u8],
-    ) -> Result<Staged, StoreError> {
+    fn stage_bytes(&self, peer: &PeerId, id: &MessageId, body: &[u8]) -> Result<Staged, StoreError> {
         let bytes = body.len() as u64;
         let mut source = body;
         self.stage_from(peer, id, &mut source, bytes, Path::new("memory"))
@@ -163,9 +142,7 @@ impl Store {
         let fault = |error| self.inner.folders.fault("read", path, error);
         // asked before opening: opening a pipe would wait for its other end
         if !std::fs::metadata(path).map_err(fault)?.is_file() {
-            return Err(StoreError::NotAFile {
-                path: path.to_path_buf(),
-            });
+            return Err(StoreError::NotAFile { path: path.to_path_buf() });
         }
         let mut file = File::open(path).map_err(fault)?;
         let bytes = file.metadata().map_err(fault)?.len();
@@ -183,12 +160,7 @@ impl Store {
     ) -> Result<Staged, StoreError> {
         let room = self.reserve(bytes, 0)?;
         let path = self.staging_path(peer, id)?;
-        let mut staged = Staged {
-            path: path.clone(),
-            bytes: 0,
-            sm3: [0; 32],
-            room,
-        };
+        let mut staged = Staged { path: path.clone(), bytes: 0, sm3: [0; 32], room };
         let mut writer = BodyWriter::create(&self.inner.folders, &path)?;
         let mut source = source.take(bytes);
         let mut buffer = vec![0; COPY_BYTES];
@@ -212,13 +184,7 @@ impl Store {
     ///
     /// # Errors
     /// A fault of the database.
-    pub fn claim(
-        &self,
-        peer: &PeerId,
-        lease: Lease,
-        now_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
+    pub fn claim(&self, peer: &PeerId, lease: Lease, now_ms: i64, limit: usize) -> Result<Vec<Message>, StoreError> {
         let limit = i64::try_from(limit.min(CLAIM_MESSAGES_MAX)).unwrap_or(0);
         let sql = format!(
             "UPDATE messages SET state = 1, state_at_ms = ?2, lease_owner = ?3, lease_until_ms = ?4 \
@@ -234,10 +200,10 @@ impl Store {
         }
         let mut claimed = self.write(|tx| {
             let mut statement = tx.prepare_cached(&sql)?;
-            let rows = statement.query_map(
-                params![peer.as_bytes(), now_ms, lease.owner, lease.until_ms, limit],
-                |row| row::message(row, &self.inner.folders),
-            )?;
+            let rows = statement
+                .query_map(params![peer.as_bytes(), now_ms, lease.owner, lease.until_ms, limit], |row| {
+                    row::message(row, &self.inner.folders)
+                })?;
             Ok(rows.collect::<Result<Vec<_>, _>>()?)
         })?;
         // RETURNING promises no order
@@ -261,12 +227,7 @@ impl Store {
     ///
     /// # Errors
     /// A fault of the database.
-    pub fn release(
-        &self,
-        id: &MessageId,
-        peer: &PeerId,
-        owner: &[u8; 16],
-    ) -> Result<bool, StoreError> {
+    pub fn release(&self, id: &MessageId, peer: &PeerId, owner: &[u8; 16]) -> Result<bool, StoreError> {
         self.change(
             "UPDATE messages SET state = 0, lease_owner = NULL, lease_until_ms = NULL \
              WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state = 1 AND lease_owner = ?3",
@@ -295,12 +256,7 @@ impl Store {
     ///
     /// # Errors
     /// A fault of the database.
-    pub fn delivered(
-        &self,
-        peer: &PeerId,
-        id: &MessageId,
-        now_ms: i64,
-    ) -> Result<bool, StoreError> {
+    pub fn delivered(&self, peer: &PeerId, id: &MessageId, now_ms: i64) -> Result<bool, StoreError> {
         self.change(
             "UPDATE messages SET state = 2, state_at_ms = ?3, reason = NULL, lease_owner = NULL, \
              lease_until_ms = NULL WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state <> 2",
@@ -364,9 +320,7 @@ impl Store {
                 let path = self.inner.folders.attachment(peer, direction, id);
                 BodyReader::disk(&self.inner.folders, &path, message.bytes)
             }
-            None => Ok(BodyReader::memory(
-                message.text.clone().unwrap_or_default().into_bytes(),
-            )),
+            None => Ok(BodyReader::memory(message.text.clone().unwrap_or_default().into_bytes())),
         }
     }
 

@@ -8,9 +8,8 @@ use super::body::{BodyReader, BodyWriter};
 use super::row::{self, NewRow, Private};
 use super::usage::Reservation;
 use super::{
-    CHUNK_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind, Known, Message, MessageId,
-    PARTIALS_PER_PEER_MAX, PEEK_BYTES_MAX, State, Store, StoreError, TEXT_BYTES_MAX, check_length,
-    check_texts, files,
+    CHUNK_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind, Known, Message, MessageId, PARTIALS_PER_PEER_MAX,
+    PEEK_BYTES_MAX, State, Store, StoreError, TEXT_BYTES_MAX, check_length, check_texts, files,
 };
 use crate::crypto::sm3::Sm3;
 use crate::identity::PeerId;
@@ -70,14 +69,8 @@ impl Store {
     /// A fault of the database.
     pub fn lookup(&self, peer: &PeerId, id: &MessageId) -> Result<Option<Known>, StoreError> {
         self.read(|connection| {
-            if let Some(found) =
-                row::find(connection, &self.inner.folders, peer, Direction::In, id)?
-            {
-                return Ok(Some(Known::Stored {
-                    kind: found.kind,
-                    bytes: found.bytes,
-                    sm3: found.sm3,
-                }));
+            if let Some(found) = row::find(connection, &self.inner.folders, peer, Direction::In, id)? {
+                return Ok(Some(Known::Stored { kind: found.kind, bytes: found.bytes, sm3: found.sm3 }));
             }
             let deleted = row::tombstone(connection, peer, Direction::In, id)?;
             Ok(deleted.map(|_| Known::Tombstone))
@@ -106,13 +99,7 @@ impl Store {
             Sink::Memory(..) => 0,
             Sink::Disk(writer) => writer.whole_bytes(),
         };
-        Ok(Receive {
-            store: self.clone(),
-            peer: *peer,
-            offer: offer.clone(),
-            sink: Some((sink, room)),
-            resume_offset,
-        })
+        Ok(Receive { store: self.clone(), peer: *peer, offer: offer.clone(), sink: Some((sink, room)), resume_offset })
     }
 
     fn part_path(&self, peer: &PeerId, id: &MessageId) -> PathBuf {
@@ -120,11 +107,7 @@ impl Store {
         folder.join(format!("{id}.{PART}"))
     }
 
-    fn open_partial(
-        &self,
-        peer: &PeerId,
-        offer: &Incoming,
-    ) -> Result<(BodyWriter, Reservation), StoreError> {
+    fn open_partial(&self, peer: &PeerId, offer: &Incoming) -> Result<(BodyWriter, Reservation), StoreError> {
         let folders = &self.inner.folders;
         folders.ensure(&folders.incoming_of(peer))?;
         let path = self.part_path(peer, &offer.id);
@@ -267,11 +250,7 @@ impl Store {
         let folders = &self.inner.folders;
         let (peer, id) = (&new_row.peer, &new_row.id);
         if let Some(stored) = row::find(tx, folders, peer, Direction::In, id)? {
-            let known = Known::Stored {
-                kind: stored.kind,
-                bytes: stored.bytes,
-                sm3: stored.sm3,
-            };
+            let known = Known::Stored { kind: stored.kind, bytes: stored.bytes, sm3: stored.sm3 };
             return match known.is_same(offer) {
                 true => Ok((stored, false)),
                 false => Err(StoreError::Conflict { id: *id }),
@@ -324,10 +303,7 @@ impl Receive {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let got = self.written().saturating_add(bytes.len() as u64);
         if got > self.offer.bytes {
-            return Err(StoreError::BodyMismatch {
-                got,
-                offered: self.offer.bytes,
-            });
+            return Err(StoreError::BodyMismatch { got, offered: self.offer.bytes });
         }
         match &mut self.sink {
             Some((Sink::Memory(body, hash), _)) => {

@@ -57,11 +57,7 @@ pub(super) struct NewRow {
 }
 
 /// Inserts `new` and gives back the message as it is stored.
-pub(super) fn insert(
-    tx: &Transaction<'_>,
-    folders: &Folders,
-    new: &NewRow,
-) -> Result<Message, StoreError> {
+pub(super) fn insert(tx: &Transaction<'_>, folders: &Folders, new: &NewRow) -> Result<Message, StoreError> {
     let order_ms = place_in_order(tx, new)?;
     let private = &new.private;
     tx.prepare_cached(
@@ -92,9 +88,7 @@ pub(super) fn insert(
     ])?;
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE row = ?1");
     let row = tx.last_insert_rowid();
-    let stored = tx
-        .prepare_cached(&sql)?
-        .query_row([row], |row| message(row, folders))?;
+    let stored = tx.prepare_cached(&sql)?.query_row([row], |row| message(row, folders))?;
     Ok(stored)
 }
 
@@ -116,10 +110,7 @@ fn place_in_order(tx: &Transaction<'_>, new: &NewRow) -> Result<i64, StoreError>
             "SELECT order_ms FROM messages WHERE peer = ?1 AND direction = ?2 AND seq > ?3 \
              ORDER BY seq LIMIT 1",
         )?
-        .query_row(
-            params![new.peer.as_bytes(), new.direction.code(), to_sql(new.seq)],
-            |row| row.get(0),
-        )
+        .query_row(params![new.peer.as_bytes(), new.direction.code(), to_sql(new.seq)], |row| row.get(0))
         .optional()?;
     Ok(match successor {
         Some(order) if order > end.saturating_sub(REORDER_MS_MAX) => order,
@@ -163,13 +154,10 @@ pub(super) fn find(
     direction: Direction,
     id: &MessageId,
 ) -> Result<Option<Message>, StoreError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM messages WHERE peer = ?1 AND direction = ?2 AND id = ?3");
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE peer = ?1 AND direction = ?2 AND id = ?3");
     let found = connection
         .prepare_cached(&sql)?
-        .query_row(params![peer.as_bytes(), direction.code(), id.0], |row| {
-            message(row, folders)
-        })
+        .query_row(params![peer.as_bytes(), direction.code(), id.0], |row| message(row, folders))
         .optional()?;
     Ok(found)
 }
@@ -182,12 +170,8 @@ pub(super) fn tombstone(
     id: &MessageId,
 ) -> Result<Option<i64>, StoreError> {
     let found = connection
-        .prepare_cached(
-            "SELECT deleted_at_ms FROM tombstones WHERE peer = ?1 AND direction = ?2 AND id = ?3",
-        )?
-        .query_row(params![peer.as_bytes(), direction.code(), id.0], |row| {
-            row.get(0)
-        })
+        .prepare_cached("SELECT deleted_at_ms FROM tombstones WHERE peer = ?1 AND direction = ?2 AND id = ?3")?
+        .query_row(params![peer.as_bytes(), direction.code(), id.0], |row| row.get(0))
         .optional()?;
     Ok(found)
 }
@@ -206,7 +190,5 @@ fn coded<T>(row: &Row<'_>, index: usize, from: fn(i64) -> Option<T>) -> rusqlite
     let value = row.get_ref(index)?;
     i64::column_result(value)
         .and_then(|code| from(code).ok_or(FromSqlError::OutOfRange(code)))
-        .map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(index, value.data_type(), Box::new(error))
-        })
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, value.data_type(), Box::new(error)))
 }

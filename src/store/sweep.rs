@@ -17,16 +17,10 @@ const SWEPT_KEY: &str = "swept_at_ms";
 
 impl Store {
     pub(super) fn sweep_if_due(&self, now: SystemTime) -> Result<(), StoreError> {
-        let now_ms = now
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let last = self
-            .get_meta(SWEPT_KEY)?
-            .and_then(|value| value.try_into().ok())
-            .map(i64::from_be_bytes);
+        let now_ms = now.duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let last = self.get_meta(SWEPT_KEY)?.and_then(|value| value.try_into().ok()).map(i64::from_be_bytes);
         // a time in the future says that the clock was wrong: sweep, and set it right
-        let is_due =
-            last.is_none_or(|last| !(0..SWEEP_EVERY_MS).contains(&now_ms.saturating_sub(last)));
+        let is_due = last.is_none_or(|last| !(0..SWEEP_EVERY_MS).contains(&now_ms.saturating_sub(last)));
         if is_due {
             self.sweep(now)?;
             self.set_meta(SWEPT_KEY, &now_ms.to_be_bytes())?;
@@ -77,8 +71,7 @@ impl Store {
         now: SystemTime,
     ) -> Result<bool, StoreError> {
         let has_row = |connection: &rusqlite::Connection| {
-            row::find(connection, &self.inner.folders, peer, direction, id)
-                .map(|found| found.is_some())
+            row::find(connection, &self.inner.folders, peer, direction, id).map(|found| found.is_some())
         };
         if self.read(has_row)? {
             return Ok(false);

@@ -285,9 +285,7 @@ impl Known {
     /// Whether `offer` is the very message that is known: then it needs a receipt and nothing else.
     pub fn is_same(&self, offer: &Incoming) -> bool {
         match self {
-            Known::Stored { kind, bytes, sm3 } => {
-                (*kind, *bytes, *sm3) == (offer.kind, offer.bytes, offer.sm3)
-            }
+            Known::Stored { kind, bytes, sm3 } => (*kind, *bytes, *sm3) == (offer.kind, offer.bytes, offer.sm3),
             Known::Tombstone => false,
         }
     }

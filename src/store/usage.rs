@@ -32,14 +32,7 @@ pub(super) struct Reservation {
 
 impl Usage {
     pub(super) fn new(quota: u64, held: u64) -> Self {
-        Usage {
-            sums: Mutex::new(Sums {
-                quota,
-                held,
-                promised: 0,
-                unwritten: 0,
-            }),
-        }
+        Usage { sums: Mutex::new(Sums { quota, held, promised: 0, unwritten: 0 }) }
     }
 
     fn sums(&self) -> MutexGuard<'_, Sums> {
@@ -57,13 +50,7 @@ impl Usage {
     }
 
     /// Checks that `bytes` more fit beside `stored` ones, on a disk with `free` bytes.
-    pub(super) fn check(
-        &self,
-        folder: &std::path::Path,
-        stored: u64,
-        free: u64,
-        bytes: u64,
-    ) -> Result<(), StoreError> {
+    pub(super) fn check(&self, folder: &std::path::Path, stored: u64, free: u64, bytes: u64) -> Result<(), StoreError> {
         self.sums().check(folder, stored, free, bytes, 0)
     }
 
@@ -82,11 +69,7 @@ impl Usage {
         sums.held = sums.held.saturating_sub(present);
         sums.promised += bytes;
         sums.unwritten += unwritten;
-        Ok(Reservation {
-            usage: Arc::clone(self),
-            bytes,
-            unwritten,
-        })
+        Ok(Reservation { usage: Arc::clone(self), bytes, unwritten })
     }
 }
 
@@ -99,26 +82,14 @@ impl Sums {
         bytes: u64,
         present: u64,
     ) -> Result<(), StoreError> {
-        let used = stored
-            .saturating_add(self.held.saturating_sub(present))
-            .saturating_add(self.promised);
+        let used = stored.saturating_add(self.held.saturating_sub(present)).saturating_add(self.promised);
         if used.saturating_add(bytes) > self.quota {
-            return Err(StoreError::QuotaFull {
-                used,
-                wanted: bytes,
-                quota: self.quota,
-            });
+            return Err(StoreError::QuotaFull { used, wanted: bytes, quota: self.quota });
         }
         let wanted = bytes.saturating_sub(present);
-        let needed = wanted
-            .saturating_add(self.unwritten)
-            .saturating_add(DISK_RESERVE_BYTES);
+        let needed = wanted.saturating_add(self.unwritten).saturating_add(DISK_RESERVE_BYTES);
         if needed > free {
-            return Err(StoreError::DiskFull {
-                folder: folder.to_path_buf(),
-                free,
-                wanted,
-            });
+            return Err(StoreError::DiskFull { folder: folder.to_path_buf(), free, wanted });
         }
         Ok(())
     }
@@ -163,11 +134,7 @@ mod tests {
         assert!(usage.check(folder, 20, FREE, 20).is_ok());
         assert!(matches!(
             usage.check(folder, 20, FREE, 21),
-            Err(StoreError::QuotaFull {
-                used: 80,
-                wanted: 21,
-                quota: 100
-            })
+            Err(StoreError::QuotaFull { used: 80, wanted: 21, quota: 100 })
         ));
         first.wrote(30);
         first.hold(40);
@@ -181,10 +148,7 @@ mod tests {
         let usage = Arc::new(Usage::new(u64::MAX, 0));
         let promise = usage.reserve(folder, 0, FREE, 600, 0).unwrap();
         assert!(usage.check(folder, 0, FREE, 400).is_ok());
-        assert!(matches!(
-            usage.check(folder, 0, FREE, 401),
-            Err(StoreError::DiskFull { wanted: 401, .. })
-        ));
+        assert!(matches!(usage.check(folder, 0, FREE, 401), Err(StoreError::DiskFull { wanted: 401, .. })));
         drop(promise);
         assert!(usage.check(folder, 0, FREE, 1000).is_ok());
         assert!(usage.check(folder, 0, FREE, u64::MAX).is_err());

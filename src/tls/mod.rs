@@ -11,9 +11,7 @@ mod suite;
 use std::sync::Arc;
 
 use rustls::client::AlwaysResolvesClientRawPublicKeys;
-use rustls::crypto::{
-    CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms,
-};
+use rustls::crypto::{CryptoProvider, GetRandomFailed, KeyProvider, SecureRandom, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{AlwaysResolvesServerRawPublicKeys, NoServerSessionStorage};
 use rustls::sign::CertifiedKey;
@@ -50,28 +48,20 @@ pub fn provider() -> CryptoProvider {
         cipher_suites: vec![SupportedCipherSuite::Tls13(&suite::TLS13_SM4_GCM_SM3)],
         kx_groups: vec![&kx::CurveSm2],
         // Certificates are not used: keys are raw and pinned.
-        signature_verification_algorithms: WebPkiSupportedAlgorithms {
-            all: &[],
-            mapping: &[],
-        },
+        signature_verification_algorithms: WebPkiSupportedAlgorithms { all: &[], mapping: &[] },
         secure_random: &SystemRandom,
         key_provider: &NoKeyProvider,
     }
 }
 
 /// A client that expects exactly `server` and proves `identity`.
-pub fn client_config(
-    identity: &Identity,
-    server: &PublicKey,
-) -> Result<rustls::ClientConfig, rustls::Error> {
+pub fn client_config(identity: &Identity, server: &PublicKey) -> Result<rustls::ClientConfig, rustls::Error> {
     let verifier = sign::PinnedServer::new(server);
     let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(
-            identity,
-        ))));
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(certified(identity))));
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.resumption = rustls::client::Resumption::disabled();
     config.enable_sni = false;
@@ -80,16 +70,11 @@ pub fn client_config(
 }
 
 /// A server that proves `identity` and accepts whom `trust` knows.
-pub fn server_config(
-    identity: &Identity,
-    trust: Arc<dyn Trust>,
-) -> Result<rustls::ServerConfig, rustls::Error> {
+pub fn server_config(identity: &Identity, trust: Arc<dyn Trust>) -> Result<rustls::ServerConfig, rustls::Error> {
     let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(sign::TableClient::new(trust)))
-        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(certified(
-            identity,
-        ))));
+        .with_cert_resolver(Arc::new(AlwaysResolvesServerRawPublicKeys::new(certified(identity))));
     config.alpn_protocols = vec![ALPN.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -99,10 +84,7 @@ pub fn server_config(
 
 fn certified(identity: &Identity) -> Arc<CertifiedKey> {
     let spki = CertificateDer::from(identity.public().spki_der().to_vec());
-    Arc::new(CertifiedKey::new(
-        vec![spki],
-        Arc::new(sign::Sm2SigningKey::new(identity)),
-    ))
+    Arc::new(CertifiedKey::new(vec![spki], Arc::new(sign::Sm2SigningKey::new(identity))))
 }
 
 /// Randomness from the operating system.
@@ -124,8 +106,6 @@ impl KeyProvider for NoKeyProvider {
         &self,
         _key_der: PrivateKeyDer<'static>,
     ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
-        Err(rustls::Error::General(
-            "private keys are loaded by the identity module".into(),
-        ))
+        Err(rustls::Error::General("private keys are loaded by the identity module".into()))
     }
 }

@@ -7,8 +7,8 @@ use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Uni
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::{Signer, SigningKey};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible,
-    PeerMisbehaved, SignatureAlgorithm, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerIncompatible, PeerMisbehaved,
+    SignatureAlgorithm, SignatureScheme,
 };
 
 use super::{SIGNATURE_SCHEME, Trust};
@@ -23,23 +23,17 @@ pub(super) struct Sm2SigningKey {
 
 impl Sm2SigningKey {
     pub(super) fn new(identity: &Identity) -> Self {
-        Self {
-            identity: identity.clone(),
-        }
+        Self { identity: identity.clone() }
     }
 }
 
 impl SigningKey for Sm2SigningKey {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        offered
-            .contains(&SIGNATURE_SCHEME)
-            .then(|| Box::new(self.clone()) as Box<dyn Signer>)
+        offered.contains(&SIGNATURE_SCHEME).then(|| Box::new(self.clone()) as Box<dyn Signer>)
     }
 
     fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
-        Some(SubjectPublicKeyInfoDer::from(
-            self.identity.public().spki_der().to_vec(),
-        ))
+        Some(SubjectPublicKeyInfoDer::from(self.identity.public().spki_der().to_vec()))
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
@@ -67,9 +61,7 @@ pub(super) struct PinnedServer {
 
 impl PinnedServer {
     pub(super) fn new(server: &PublicKey) -> Self {
-        Self {
-            spki: server.spki_der(),
-        }
+        Self { spki: server.spki_der() }
     }
 }
 
@@ -85,9 +77,7 @@ impl ServerCertVerifier for PinnedServer {
         if intermediates.is_empty() && end_entity.as_ref() == self.spki {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::InvalidCertificate(
-                CertificateError::ApplicationVerificationFailure,
-            ))
+            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
         }
     }
 
@@ -166,9 +156,7 @@ impl ClientCertVerifier for TableClient {
     ) -> Result<HandshakeSignatureValid, Error> {
         let valid = verify(message, cert, dss)?;
         if !self.trust.knows(cert.as_ref()) {
-            return Err(Error::InvalidCertificate(
-                CertificateError::ApplicationVerificationFailure,
-            ));
+            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
         }
         Ok(valid)
     }
@@ -189,9 +177,7 @@ fn verify(
     dss: &DigitallySignedStruct,
 ) -> Result<HandshakeSignatureValid, Error> {
     if dss.scheme != SIGNATURE_SCHEME {
-        return Err(Error::PeerMisbehaved(
-            PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme,
-        ));
+        return Err(Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme));
     }
     let key = PublicKey::from_spki_der(cert.as_ref())
         .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;

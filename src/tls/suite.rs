@@ -1,17 +1,15 @@
 //! TLS_SM4_GCM_SM3 as rustls sees it: the hash, HMAC, the record AEAD and the QUIC packet protection.
 
 use rustls::crypto::cipher::{
-    AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter,
-    Nonce, OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload, Tls13AeadAlgorithm,
-    UnsupportedOperationError, make_tls13_aad,
+    AeadKey, InboundOpaqueMessage, InboundPlainMessage, Iv, MessageDecrypter, MessageEncrypter, Nonce,
+    OutboundOpaqueMessage, OutboundPlainMessage, PrefixedPayload, Tls13AeadAlgorithm, UnsupportedOperationError,
+    make_tls13_aad,
 };
 use rustls::crypto::hash::{Context, Hash, HashAlgorithm, Output};
 use rustls::crypto::hmac::{Hmac, Key, Tag};
 use rustls::crypto::tls13::HkdfUsingHmac;
 use rustls::crypto::{CipherSuiteCommon, hash};
-use rustls::{
-    ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion, Tls13CipherSuite, quic,
-};
+use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion, Tls13CipherSuite, quic};
 
 use crate::crypto::gcm::{NONCE_BYTES, Sm4Gcm, TAG_BYTES};
 use crate::crypto::kdf::{HmacSm3, OutputTooLong, hkdf_expand};
@@ -40,16 +38,9 @@ pub(super) static TLS13_SM4_GCM_SM3: Tls13CipherSuite = Tls13CipherSuite {
 
 /// HKDF-Expand-Label with an empty context (RFC 8446 §7.1), on SM3. Fails only where `out` is longer than
 /// 255 digests.
-pub fn hkdf_expand_label(
-    secret: &[u8; 32],
-    label: &[u8],
-    out: &mut [u8],
-) -> Result<(), OutputTooLong> {
-    let out_len = u16::try_from(out.len())
-        .map_err(|_| OutputTooLong { asked: out.len() })?
-        .to_be_bytes();
-    let label_len = [u8::try_from(b"tls13 ".len() + label.len())
-        .map_err(|_| OutputTooLong { asked: out.len() })?];
+pub fn hkdf_expand_label(secret: &[u8; 32], label: &[u8], out: &mut [u8]) -> Result<(), OutputTooLong> {
+    let out_len = u16::try_from(out.len()).map_err(|_| OutputTooLong { asked: out.len() })?.to_be_bytes();
+    let label_len = [u8::try_from(b"tls13 ".len() + label.len()).map_err(|_| OutputTooLong { asked: out.len() })?];
     hkdf_expand(secret, &[&out_len, &label_len, b"tls13 ", label, &[0]], out)
 }
 
@@ -129,28 +120,18 @@ struct RecordAead;
 
 impl Tls13AeadAlgorithm for RecordAead {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        Box::new(RecordCipher {
-            gcm: cipher(&key),
-            iv,
-        })
+        Box::new(RecordCipher { gcm: cipher(&key), iv })
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(RecordCipher {
-            gcm: cipher(&key),
-            iv,
-        })
+        Box::new(RecordCipher { gcm: cipher(&key), iv })
     }
 
     fn key_len(&self) -> usize {
         KEY_BYTES
     }
 
-    fn extract_keys(
-        &self,
-        _key: AeadKey,
-        _iv: Iv,
-    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+    fn extract_keys(&self, _key: AeadKey, _iv: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
         // Handing traffic keys to anyone else is not something that miyu does.
         Err(UnsupportedOperationError)
     }
@@ -162,25 +143,15 @@ struct RecordCipher {
 }
 
 impl MessageEncrypter for RecordCipher {
-    fn encrypt(
-        &mut self,
-        msg: OutboundPlainMessage<'_>,
-        seq: u64,
-    ) -> Result<OutboundOpaqueMessage, Error> {
+    fn encrypt(&mut self, msg: OutboundPlainMessage<'_>, seq: u64) -> Result<OutboundOpaqueMessage, Error> {
         let total = self.encrypted_payload_len(msg.payload.len());
         let mut payload = PrefixedPayload::with_capacity(total);
         payload.extend_from_chunks(&msg.payload);
         payload.extend_from_slice(&msg.typ.to_array());
         let nonce = Nonce::new(&self.iv, seq).0;
-        let tag = self
-            .gcm
-            .seal_in_place(&nonce, &make_tls13_aad(total), payload.as_mut());
+        let tag = self.gcm.seal_in_place(&nonce, &make_tls13_aad(total), payload.as_mut());
         payload.extend_from_slice(&tag);
-        Ok(OutboundOpaqueMessage::new(
-            ContentType::ApplicationData,
-            ProtocolVersion::TLSv1_2,
-            payload,
-        ))
+        Ok(OutboundOpaqueMessage::new(ContentType::ApplicationData, ProtocolVersion::TLSv1_2, payload))
     }
 
     fn encrypted_payload_len(&self, payload_len: usize) -> usize {
@@ -189,11 +160,7 @@ impl MessageEncrypter for RecordCipher {
 }
 
 impl MessageDecrypter for RecordCipher {
-    fn decrypt<'a>(
-        &mut self,
-        mut msg: InboundOpaqueMessage<'a>,
-        seq: u64,
-    ) -> Result<InboundPlainMessage<'a>, Error> {
+    fn decrypt<'a>(&mut self, mut msg: InboundOpaqueMessage<'a>, seq: u64) -> Result<InboundPlainMessage<'a>, Error> {
         let total = msg.payload.len();
         let nonce = Nonce::new(&self.iv, seq).0;
         let plain_len = open(&self.gcm, &nonce, &make_tls13_aad(total), &mut msg.payload)?;
@@ -203,20 +170,11 @@ impl MessageDecrypter for RecordCipher {
 }
 
 /// Opens `ciphertext ‖ tag` in place; gives the length of the plaintext.
-fn open(
-    gcm: &Sm4Gcm,
-    nonce: &[u8; NONCE_BYTES],
-    aad: &[u8],
-    sealed: &mut [u8],
-) -> Result<usize, Error> {
-    let plain_len = sealed
-        .len()
-        .checked_sub(TAG_BYTES)
-        .ok_or(Error::DecryptError)?;
+fn open(gcm: &Sm4Gcm, nonce: &[u8; NONCE_BYTES], aad: &[u8], sealed: &mut [u8]) -> Result<usize, Error> {
+    let plain_len = sealed.len().checked_sub(TAG_BYTES).ok_or(Error::DecryptError)?;
     let (body, tag) = sealed.split_at_mut(plain_len);
     let tag: &[u8; TAG_BYTES] = (&*tag).try_into().map_err(|_| Error::DecryptError)?;
-    gcm.open_in_place(nonce, aad, body, tag)
-        .map_err(|_| Error::DecryptError)?;
+    gcm.open_in_place(nonce, aad, body, tag).map_err(|_| Error::DecryptError)?;
     Ok(plain_len)
 }
 
@@ -265,10 +223,7 @@ pub struct PacketProtection {
 impl PacketProtection {
     /// A packet key from its key and IV.
     pub fn new(key: &[u8; KEY_BYTES], iv: [u8; NONCE_BYTES]) -> Self {
-        Self {
-            gcm: Sm4Gcm::new(key),
-            iv,
-        }
+        Self { gcm: Sm4Gcm::new(key), iv }
     }
 
     fn nonce(&self, packet_number: u64) -> [u8; NONCE_BYTES] {
@@ -281,15 +236,8 @@ impl PacketProtection {
 }
 
 impl quic::PacketKey for PacketProtection {
-    fn encrypt_in_place(
-        &self,
-        packet_number: u64,
-        header: &[u8],
-        payload: &mut [u8],
-    ) -> Result<quic::Tag, Error> {
-        let tag = self
-            .gcm
-            .seal_in_place(&self.nonce(packet_number), header, payload);
+    fn encrypt_in_place(&self, packet_number: u64, header: &[u8], payload: &mut [u8]) -> Result<quic::Tag, Error> {
+        let tag = self.gcm.seal_in_place(&self.nonce(packet_number), header, payload);
         Ok(quic::Tag::from(tag.as_slice()))
     }
 
@@ -329,29 +277,18 @@ impl HeaderProtection {
     }
 
     fn mask(&self, sample: &[u8]) -> Result<[u8; Self::SAMPLE_BYTES], Error> {
-        let mut block: [u8; Self::SAMPLE_BYTES] = sample
-            .try_into()
-            .map_err(|_| Error::General("header protection sample is not 16 bytes".into()))?;
+        let mut block: [u8; Self::SAMPLE_BYTES] =
+            sample.try_into().map_err(|_| Error::General("header protection sample is not 16 bytes".into()))?;
         self.0.encrypt_block(&mut block);
         Ok(block)
     }
 
     /// RFC 9001 §5.4.1: the low bits of the first byte (4 of a long header, 5 of a short one), then as many bytes of
     /// the packet number as it says it has. `masked` tells whether `first` is still masked on entry.
-    fn apply(
-        &self,
-        sample: &[u8],
-        first: &mut u8,
-        packet_number: &mut [u8],
-        masked: bool,
-    ) -> Result<(), Error> {
+    fn apply(&self, sample: &[u8], first: &mut u8, packet_number: &mut [u8], masked: bool) -> Result<(), Error> {
         let mask = self.mask(sample)?;
         let bits = if *first & 0x80 != 0 { 0x0f } else { 0x1f };
-        let unmasked_first = if masked {
-            *first ^ (mask[0] & bits)
-        } else {
-            *first
-        };
+        let unmasked_first = if masked { *first ^ (mask[0] & bits) } else { *first };
         let length = usize::from(unmasked_first & 0x03) + 1;
         *first ^= mask[0] & bits;
         for (byte, mask) in packet_number.iter_mut().zip(&mask[1..]).take(length) {
@@ -362,21 +299,11 @@ impl HeaderProtection {
 }
 
 impl quic::HeaderProtectionKey for HeaderProtection {
-    fn encrypt_in_place(
-        &self,
-        sample: &[u8],
-        first: &mut u8,
-        packet_number: &mut [u8],
-    ) -> Result<(), Error> {
+    fn encrypt_in_place(&self, sample: &[u8], first: &mut u8, packet_number: &mut [u8]) -> Result<(), Error> {
         self.apply(sample, first, packet_number, false)
     }
 
-    fn decrypt_in_place(
-        &self,
-        sample: &[u8],
-        first: &mut u8,
-        packet_number: &mut [u8],
-    ) -> Result<(), Error> {
+    fn decrypt_in_place(&self, sample: &[u8], first: &mut u8, packet_number: &mut [u8]) -> Result<(), Error> {
         self.apply(sample, first, packet_number, true)
     }
 

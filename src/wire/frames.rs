@@ -5,9 +5,8 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::limits::{
-    AGENT_BYTES_MAX, CAMERA_FRAME_BYTES_MAX, CAMERA_SIDE_PIXELS_MAX, CLIP_BYTES_MAX,
-    DETAIL_BYTES_MAX, FILE_BYTES_MAX, MIME_BYTES_MAX, NAME_BYTES_MAX, PICTURE_BYTES_MAX,
-    TEXT_BYTES_MAX,
+    AGENT_BYTES_MAX, CAMERA_FRAME_BYTES_MAX, CAMERA_SIDE_PIXELS_MAX, CLIP_BYTES_MAX, DETAIL_BYTES_MAX, FILE_BYTES_MAX,
+    MIME_BYTES_MAX, NAME_BYTES_MAX, PICTURE_BYTES_MAX, TEXT_BYTES_MAX,
 };
 use super::{Frame, WireError};
 
@@ -411,29 +410,18 @@ fn bounded(field: &'static str, text: &str, bytes_max: usize) -> Result<(), Wire
     if text.len() <= bytes_max {
         return Ok(());
     }
-    Err(WireError::Field {
-        field,
-        problem: format!("has {} bytes, at most {bytes_max} are allowed", text.len()),
-    })
+    Err(WireError::Field { field, problem: format!("has {} bytes, at most {bytes_max} are allowed", text.len()) })
 }
 
-fn opt_bounded(
-    field: &'static str,
-    text: &Option<String>,
-    bytes_max: usize,
-) -> Result<(), WireError> {
-    text.as_deref()
-        .map_or(Ok(()), |text| bounded(field, text, bytes_max))
+fn opt_bounded(field: &'static str, text: &Option<String>, bytes_max: usize) -> Result<(), WireError> {
+    text.as_deref().map_or(Ok(()), |text| bounded(field, text, bytes_max))
 }
 
 fn side(field: &'static str, pixels: u32) -> Result<(), WireError> {
     if (1..=CAMERA_SIDE_PIXELS_MAX).contains(&pixels) {
         return Ok(());
     }
-    Err(WireError::Field {
-        field,
-        problem: format!("is {pixels}, it must be 1 to {CAMERA_SIDE_PIXELS_MAX}"),
-    })
+    Err(WireError::Field { field, problem: format!("is {pixels}, it must be 1 to {CAMERA_SIDE_PIXELS_MAX}") })
 }
 
 impl Frame for Opening {
@@ -445,10 +433,7 @@ impl Frame for Opening {
                 opt_bounded("mime", &offer.mime, MIME_BYTES_MAX)?;
                 // SQLite's integers are signed; a count that large is never reached honestly.
                 if i64::try_from(offer.seq).is_err() || offer.seq == 0 {
-                    return Err(WireError::Field {
-                        field: "seq",
-                        problem: "must be 1 to 2^63 - 1".into(),
-                    });
+                    return Err(WireError::Field { field: "seq", problem: "must be 1 to 2^63 - 1".into() });
                 }
                 Ok(())
             }
@@ -507,10 +492,7 @@ impl Frame for FrameHeader {
         if self.size > CAMERA_FRAME_BYTES_MAX {
             return Err(WireError::Field {
                 field: "size",
-                problem: format!(
-                    "is {} bytes, at most {CAMERA_FRAME_BYTES_MAX} are allowed",
-                    self.size
-                ),
+                problem: format!("is {} bytes, at most {CAMERA_FRAME_BYTES_MAX} are allowed", self.size),
             });
         }
         Ok(())

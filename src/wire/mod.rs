@@ -10,9 +10,8 @@ pub mod limits;
 use minicbor::{Decode, Encode};
 
 pub use frames::{
-    Bye, Control, DeliveryReply, FrameHeader, Hello, Kind, Offer, Opening, Ping, Pong, Presence,
-    Reason, Receipt, Refusal, Report, Resume, SizeClass, StreamInfo, Typing, WatchEnd, WatchReply,
-    WatchRequest, Welcome,
+    Bye, Control, DeliveryReply, FrameHeader, Hello, Kind, Offer, Opening, Ping, Pong, Presence, Reason, Receipt,
+    Refusal, Report, Resume, SizeClass, StreamInfo, Typing, WatchEnd, WatchReply, WatchRequest, Welcome,
 };
 use limits::FRAME_BYTES_MAX;
 
@@ -60,12 +59,8 @@ pub fn encode<F: Frame>(frame: &F) -> Result<Vec<u8>, WireError> {
     let mut bytes = vec![0; LENGTH_BYTES];
     minicbor::encode(frame, &mut bytes).map_err(|error| WireError::Malformed(error.to_string()))?;
     let length = bytes.len() - LENGTH_BYTES;
-    let prefix = u32::try_from(length)
-        .ok()
-        .filter(|_| length <= FRAME_BYTES_MAX);
-    let prefix = prefix.ok_or(WireError::TooLong {
-        length: length as u64,
-    })?;
+    let prefix = u32::try_from(length).ok().filter(|_| length <= FRAME_BYTES_MAX);
+    let prefix = prefix.ok_or(WireError::TooLong { length: length as u64 })?;
     bytes[..LENGTH_BYTES].copy_from_slice(&prefix.to_be_bytes());
     Ok(bytes)
 }
@@ -76,17 +71,13 @@ pub fn length(prefix: [u8; LENGTH_BYTES]) -> Result<usize, WireError> {
     usize::try_from(length)
         .ok()
         .filter(|length| *length <= FRAME_BYTES_MAX)
-        .ok_or(WireError::TooLong {
-            length: length.into(),
-        })
+        .ok_or(WireError::TooLong { length: length.into() })
 }
 
 /// A frame from its bytes, without the length.
 pub fn decode<F: Frame>(bytes: &[u8]) -> Result<F, WireError> {
     if bytes.len() > FRAME_BYTES_MAX {
-        return Err(WireError::TooLong {
-            length: bytes.len() as u64,
-        });
+        return Err(WireError::TooLong { length: bytes.len() as u64 });
     }
     let mut decoder = minicbor::Decoder::new(bytes);
     let frame: F = decoder.decode().map_err(|error| malformed(bytes, &error))?;

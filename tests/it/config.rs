@@ -32,10 +32,7 @@ fn place() -> Place {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("alice.pem"), "a key").unwrap();
     let path = folder.path().join("peers.toml");
-    Place {
-        _folder: folder,
-        path,
-    }
+    Place { _folder: folder, path }
 }
 
 const ME: &str = "[me]\nname = \"alice\"\nkey = \"alice.pem\"\ndata = \"data\"\n";
@@ -56,18 +53,12 @@ fn fault(text: &str, line: usize, what: &str, mend: &str) {
     assert!(only.mend().contains(mend), "{}", only.mend());
     assert_eq!(errors.hint().as_deref(), Some(only.mend()));
     let message = errors.to_string();
-    assert!(
-        message.contains(&format!("peers.toml:{line}: ")),
-        "{message}"
-    );
+    assert!(message.contains(&format!("peers.toml:{line}: ")), "{message}");
     assert!(message.chars().all(|c| !c.is_control()), "{message:?}");
 }
 
 fn with_peer(rest: &str) -> String {
-    format!(
-        "{ME}[[peer]]\nname = \"bob\"\nkey = \"{}\"\n{rest}",
-        line(2)
-    )
+    format!("{ME}[[peer]]\nname = \"bob\"\nkey = \"{}\"\n{rest}", line(2))
 }
 
 #[test]
@@ -97,25 +88,10 @@ fn a_good_table_is_read_whole() {
     assert_eq!((bob.key.clone(), bob.id), (key(2), PeerId::of(&key(2))));
     assert_eq!(bob.addresses[1].to_string(), "[fd00::1]:8");
     let (chat, camera) = (true, false);
-    assert_eq!(
-        bob.allow,
-        Allow {
-            chat: false,
-            camera: true
-        }
-    );
+    assert_eq!(bob.allow, Allow { chat: false, camera: true });
     assert_eq!(config.peers[1].allow, Allow { chat, camera });
-    assert_eq!(
-        config.peers[2].allow,
-        Allow {
-            chat: false,
-            camera
-        }
-    );
-    assert_eq!(
-        config.peer_by_id(&PeerId::of(&key(3))).unwrap().name,
-        "小雨"
-    );
+    assert_eq!(config.peers[2].allow, Allow { chat: false, camera });
+    assert_eq!(config.peer_by_id(&PeerId::of(&key(3))).unwrap().name, "小雨");
     assert!(config.peer("nobody").is_none());
 }
 
@@ -132,127 +108,42 @@ fn what_is_left_out_has_defaults() {
 #[test]
 fn syntax() {
     fault("[me]\nname = alice\n", 2, "not valid TOML", "double quotes");
-    fault(
-        &format!("{ME}name = \"bob\"\n"),
-        5,
-        "duplicate key \"name\"",
-        "keep one",
-    );
-    fault(
-        "[me]\nkey = \"C:\\keys\"\n",
-        2,
-        "not valid TOML",
-        "single quotes",
-    );
+    fault(&format!("{ME}name = \"bob\"\n"), 5, "duplicate key \"name\"", "keep one");
+    fault("[me]\nkey = \"C:\\keys\"\n", 2, "not valid TOML", "single quotes");
     fault(&format!("{ME}[[peer]\n"), 5, "not valid TOML", "[[peer]]");
 }
 
 #[test]
 fn unknown_keys_are_named_with_the_likely_one() {
-    fault(
-        &format!("{ME}lisen = \"[::]:1\"\n"),
-        5,
-        "unknown key \"lisen\" in [me]",
-        "did you mean \"listen\"",
-    );
-    fault(
-        &with_peer("adress = \"b:1\"\n"),
-        8,
-        "unknown key \"adress\" in [[peer]]",
-        "\"address\"",
-    );
-    fault(
-        &format!("{ME}[peers]\n"),
-        5,
-        "unknown key \"peers\" in the table",
-        "\"peer\"",
-    );
-    fault(
-        &format!("{ME}[link]\nspeed = 1\n"),
-        6,
-        "unknown key \"speed\"",
-        "new_handshake_minutes",
-    );
+    fault(&format!("{ME}lisen = \"[::]:1\"\n"), 5, "unknown key \"lisen\" in [me]", "did you mean \"listen\"");
+    fault(&with_peer("adress = \"b:1\"\n"), 8, "unknown key \"adress\" in [[peer]]", "\"address\"");
+    fault(&format!("{ME}[peers]\n"), 5, "unknown key \"peers\" in the table", "\"peer\"");
+    fault(&format!("{ME}[link]\nspeed = 1\n"), 6, "unknown key \"speed\"", "new_handshake_minutes");
 }
 
 #[test]
 fn missing_keys() {
     fault("", 1, "no [me]", "add [me]");
-    fault(
-        "\n\n[me]\nkey = \"alice.pem\"\n",
-        3,
-        "[me] has no `name`",
-        "name = \"alice\"",
-    );
-    fault(
-        "[me]\nname = \"alice\"\n",
-        1,
-        "[me] has no `key`",
-        "miyu keygen",
-    );
-    fault(
-        &format!("{ME}\n[[peer]]\nname = \"bob\"\n"),
-        6,
-        "[[peer]] has no `key`",
-        "miyu id",
-    );
+    fault("\n\n[me]\nkey = \"alice.pem\"\n", 3, "[me] has no `name`", "name = \"alice\"");
+    fault("[me]\nname = \"alice\"\n", 1, "[me] has no `key`", "miyu keygen");
+    fault(&format!("{ME}\n[[peer]]\nname = \"bob\"\n"), 6, "[[peer]] has no `key`", "miyu id");
     let text = format!("{ME}\n[[peer]]\nkey = \"{}\"\n", line(2));
     fault(&text, 6, "[[peer]] has no `name`", "name = \"bob\"");
 }
 
 #[test]
 fn wrong_types() {
-    fault(
-        "[me]\nname = 5\nkey = \"alice.pem\"\ndata = \"d\"\n",
-        2,
-        "`name` in [me] must be a text",
-        "name = ",
-    );
-    fault(
-        &format!("{ME}listen = 9999\n"),
-        5,
-        "`listen`",
-        "listen = \"[::]:9999\"",
-    );
+    fault("[me]\nname = 5\nkey = \"alice.pem\"\ndata = \"d\"\n", 2, "`name` in [me] must be a text", "name = ");
+    fault(&format!("{ME}listen = 9999\n"), 5, "`listen`", "listen = \"[::]:9999\"");
     fault("me = 5\n", 1, "`me` in the table is not a section", "[me]");
-    fault(
-        &format!("[[me]]\n{ME}").replacen("[me]\n", "", 1),
-        1,
-        "`me`",
-        "once",
-    );
-    fault(
-        &format!("{ME}[peer]\nname = \"bob\"\n"),
-        5,
-        "`peer`",
-        "[[peer]]",
-    );
+    fault(&format!("[[me]]\n{ME}").replacen("[me]\n", "", 1), 1, "`me`", "once");
+    fault(&format!("{ME}[peer]\nname = \"bob\"\n"), 5, "`peer`", "[[peer]]");
     fault(&format!("peer = [1]\n{ME}"), 1, "`peer`", "[[peer]]");
     fault(&with_peer("address = 9\n"), 8, "`address`", "address = ");
-    fault(
-        &with_peer("address = [\"b:1\",\n 9]\n"),
-        9,
-        "`address`",
-        "address = ",
-    );
-    fault(
-        &with_peer("allow = \"chat\"\n"),
-        8,
-        "`allow`",
-        "[\"chat\", \"camera\"]",
-    );
-    fault(
-        &with_peer("allow = [true]\n"),
-        8,
-        "`allow`",
-        "[\"chat\", \"camera\"]",
-    );
-    fault(
-        &format!("{ME}[link]\nkey_update_minutes = \"5\"\n"),
-        6,
-        "whole number",
-        "minutes",
-    );
+    fault(&with_peer("address = [\"b:1\",\n 9]\n"), 9, "`address`", "address = ");
+    fault(&with_peer("allow = \"chat\"\n"), 8, "`allow`", "[\"chat\", \"camera\"]");
+    fault(&with_peer("allow = [true]\n"), 8, "`allow`", "[\"chat\", \"camera\"]");
+    fault(&format!("{ME}[link]\nkey_update_minutes = \"5\"\n"), 6, "whole number", "minutes");
 }
 
 #[test]
@@ -270,42 +161,17 @@ fn names() {
 
 #[test]
 fn duplicates() {
-    let two = |name: &str, n: u16| {
-        with_peer(&format!(
-            "\n[[peer]]\nname = \"{name}\"\nkey = \"{}\"\n",
-            line(n)
-        ))
-    };
+    let two = |name: &str, n: u16| with_peer(&format!("\n[[peer]]\nname = \"{name}\"\nkey = \"{}\"\n", line(n)));
     assert!(parse(&two("carol", 3)).is_ok());
-    fault(
-        &two("bob", 3),
-        10,
-        "\"bob\" is taken already, on line 6",
-        "a name of its own",
-    );
-    fault(
-        &two("alice", 3),
-        10,
-        "\"alice\" is taken already, on line 2",
-        "yourself",
-    );
-    fault(
-        &two("carol", 2),
-        11,
-        "that of peer \"bob\" on line 7",
-        "miyu id",
-    );
+    fault(&two("bob", 3), 10, "\"bob\" is taken already, on line 6", "a name of its own");
+    fault(&two("alice", 3), 10, "\"alice\" is taken already, on line 2", "yourself");
+    fault(&two("carol", 2), 11, "that of peer \"bob\" on line 7", "miyu id");
 }
 
 #[test]
 fn keys_and_key_files() {
     let bad = |key: &str| format!("{ME}[[peer]]\nname = \"bob\"\nkey = \"{key}\"\n");
-    fault(
-        &bad("AhF3"),
-        7,
-        "key of peer \"bob\" is no SM2 public key",
-        "miyu id",
-    );
+    fault(&bad("AhF3"), 7, "key of peer \"bob\" is no SM2 public key", "miyu id");
     let mut cut = line(2);
     cut.pop();
     fault(&bad(&cut), 7, "no SM2 public key", "whole line");
@@ -315,98 +181,33 @@ fn keys_and_key_files() {
         .find(|line| miyu::identity::parse_key_line(line).is_err())
         .unwrap();
     fault(&bad(&no_point), 7, "not", "whole line");
-    fault(
-        "[me]\nname = \"a\"\nkey = \"none.pem\"\ndata = \"d\"\n",
-        3,
-        "no such key file",
-        "miyu keygen --out ",
-    );
-    fault(
-        "[me]\nname = \"a\"\nkey = \".\"\ndata = \"d\"\n",
-        3,
-        "no file",
-        "private key file",
-    );
-    fault(
-        "[me]\nname = \"a\"\nkey = \"\"\ndata = \"d\"\n",
-        3,
-        "no path",
-        "keys/alice.pem",
-    );
-    fault(
-        "[me]\nname = \"a\"\nkey = \"alice.pem\"\ndata = \"\"\n",
-        4,
-        "`data`",
-        "data = ",
-    );
+    fault("[me]\nname = \"a\"\nkey = \"none.pem\"\ndata = \"d\"\n", 3, "no such key file", "miyu keygen --out ");
+    fault("[me]\nname = \"a\"\nkey = \".\"\ndata = \"d\"\n", 3, "no file", "private key file");
+    fault("[me]\nname = \"a\"\nkey = \"\"\ndata = \"d\"\n", 3, "no path", "keys/alice.pem");
+    fault("[me]\nname = \"a\"\nkey = \"alice.pem\"\ndata = \"\"\n", 4, "`data`", "data = ");
 }
 
 #[test]
 fn addresses() {
-    fault(
-        &with_peer("address = \"bob\"\n"),
-        8,
-        "no port",
-        "bob.lan:9999",
-    );
-    fault(
-        &with_peer("address = \"bob:0\"\n"),
-        8,
-        "port 0",
-        "port that the peer listens on",
-    );
-    fault(
-        &with_peer("address = [\n\"b:1\",\n\"::1:9\"]\n"),
-        10,
-        "brackets",
-        "[fd00::12]:9999",
-    );
-    fault(
-        &format!("{ME}listen = \"[::]:0\"\n"),
-        5,
-        "port 0",
-        "[::]:9999",
-    );
-    fault(
-        &format!("{ME}listen = \"localhost:1\"\n"),
-        5,
-        "no IP address",
-        "[::]:9999",
-    );
+    fault(&with_peer("address = \"bob\"\n"), 8, "no port", "bob.lan:9999");
+    fault(&with_peer("address = \"bob:0\"\n"), 8, "port 0", "port that the peer listens on");
+    fault(&with_peer("address = [\n\"b:1\",\n\"::1:9\"]\n"), 10, "brackets", "[fd00::12]:9999");
+    fault(&format!("{ME}listen = \"[::]:0\"\n"), 5, "port 0", "[::]:9999");
+    fault(&format!("{ME}listen = \"localhost:1\"\n"), 5, "no IP address", "[::]:9999");
     let many = vec!["\"b:1\""; 17].join(",");
-    fault(
-        &with_peer(&format!("address = [{many}]\n")),
-        8,
-        "17 addresses",
-        "16",
-    );
+    fault(&with_peer(&format!("address = [{many}]\n")), 8, "17 addresses", "16");
 }
 
 #[test]
 fn rights_and_settings() {
-    fault(
-        &with_peer("allow = [\"chat\", \"camra\"]\n"),
-        8,
-        "no right \"camra\"",
-        "\"camera\"",
-    );
-    fault(
-        &with_peer("allow = [\"root\"]\n"),
-        8,
-        "no right \"root\"",
-        "chat, camera",
-    );
+    fault(&with_peer("allow = [\"chat\", \"camra\"]\n"), 8, "no right \"camra\"", "\"camera\"");
+    fault(&with_peer("allow = [\"root\"]\n"), 8, "no right \"root\"", "chat, camera");
     for bad in ["0", "61", "-1", "99999999999999999999"] {
         let text = format!("{ME}[link]\nkey_update_minutes = {bad}\n");
         let errors = parse(&text).unwrap_err();
         assert_eq!(errors.faults()[0].line(), Some(6), "{errors}");
     }
-    fault(
-        &format!("{ME}[link]\nnew_handshake_minutes = 1441\n"),
-        6,
-        "1 to 1440",
-        "= 60",
-    );
+    fault(&format!("{ME}[link]\nnew_handshake_minutes = 1441\n"), 6, "1 to 1440", "= 60");
     assert!(parse(&format!("{ME}[link]\nkey_update_minutes = 0x3c\n")).is_ok());
 }
 
@@ -414,17 +215,10 @@ fn rights_and_settings() {
 fn all_faults_come_at_once_in_the_order_of_lines() {
     let text = "[me]\nnam = \"alice\"\nkey = 5\n[[peer]]\nname = \"\"\nkey = \"x\"\naddress = \"b\"\nallow = [\"x\"]\n";
     let errors = parse(text).unwrap_err();
-    let lines: Vec<_> = errors
-        .faults()
-        .iter()
-        .filter_map(|fault| fault.line())
-        .collect();
+    let lines: Vec<_> = errors.faults().iter().filter_map(|fault| fault.line()).collect();
     assert_eq!(lines, [1, 2, 3, 5, 6, 7, 8], "{errors}");
     let message = errors.to_string();
-    assert!(
-        message.starts_with("7 faults in the peer table"),
-        "{message}"
-    );
+    assert!(message.starts_with("7 faults in the peer table"), "{message}");
     assert!(message.contains("did you mean \"name\""), "{message}");
     assert_eq!(errors.hint(), None);
 }
@@ -442,31 +236,19 @@ fn our_own_key_at_a_peer_is_found_with_its_line() {
     assert!(config.check_own_key(&key(1)).is_ok());
     let error = config.check_own_key(&key(9)).unwrap_err();
     assert_eq!(error.line(), Some(10));
-    assert!(
-        error.to_string().contains("peer \"c\" has our own key"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("peer \"c\" has our own key"), "{error}");
     assert!(error.hint().unwrap().contains("miyu id"));
 }
 
 #[test]
 fn an_unknown_peer_is_answered_with_the_likely_one() {
-    let text = with_peer(&format!(
-        "[[peer]]\nname = \"carol\"\nkey = \"{}\"\n",
-        line(3)
-    ));
+    let text = with_peer(&format!("[[peer]]\nname = \"carol\"\nkey = \"{}\"\n", line(3)));
     let config = parse(&text).unwrap();
     assert_eq!(config.peer_named("bob").unwrap().id, PeerId::of(&key(2)));
     let error = config.peer_named("bbo").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no peer 'bbo' in the table; did you mean 'bob'? peers: bob, carol"
-    );
+    assert_eq!(error.to_string(), "no peer 'bbo' in the table; did you mean 'bob'? peers: bob, carol");
     let error = config.peer_named("zebra\u{1b}").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "no peer 'zebra\\u{1b}' in the table; peers: bob, carol"
-    );
+    assert_eq!(error.to_string(), "no peer 'zebra\\u{1b}' in the table; peers: bob, carol");
     let error = parse(ME).unwrap().peer_named("bob").unwrap_err();
     assert_eq!(error.to_string(), "no peer 'bob' in the table");
     assert!(error.hint().unwrap().contains("[[peer]]"));
@@ -487,11 +269,7 @@ fn limits_are_kept() {
 
     std::fs::write(&place.path, ME).unwrap();
     assert!(Config::load(&place.path).is_ok());
-    std::fs::write(
-        &place.path,
-        format!("{ME}#{}", "é".repeat(FILE_BYTES_MAX / 2)),
-    )
-    .unwrap();
+    std::fs::write(&place.path, format!("{ME}#{}", "é".repeat(FILE_BYTES_MAX / 2))).unwrap();
     let errors = Config::load(&place.path).unwrap_err();
     assert!(errors.to_string().contains("larger than"), "{errors}");
     assert!(errors.hint().unwrap().contains("right file"));
@@ -519,10 +297,7 @@ fn files_that_cannot_be_read_say_why() {
 #[test]
 fn the_table_is_looked_for_in_order() {
     let folder = tempfile::tempdir().unwrap();
-    let (here, there) = (
-        folder.path().join("here.toml"),
-        folder.path().join("there.toml"),
-    );
+    let (here, there) = (folder.path().join("here.toml"), folder.path().join("there.toml"));
     let places = [here.clone(), there.clone()];
     let error = Config::find_among(None, &places).unwrap_err();
     let message = error.to_string();
@@ -557,18 +332,10 @@ fn the_sample_is_a_good_table() {
         let bare = text.strip_prefix("# ").unwrap_or(text);
         let is_toml = bare.starts_with('[')
             || bare.split_once('=').is_some_and(|(name, _)| {
-                !name.is_empty()
-                    && name
-                        .trim_end()
-                        .chars()
-                        .all(|c| c.is_ascii_lowercase() || c == '_')
+                !name.is_empty() && name.trim_end().chars().all(|c| c.is_ascii_lowercase() || c == '_')
             });
         n += 1;
-        all += &if is_toml {
-            bare.replace("sm2:...", &line(n))
-        } else {
-            String::new()
-        };
+        all += &if is_toml { bare.replace("sm2:...", &line(n)) } else { String::new() };
         all.push('\n');
     }
     let config = Config::parse(&all, &path).unwrap();

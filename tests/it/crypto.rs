@@ -36,9 +36,7 @@ fn cases(text: &'static str) -> Vec<Case> {
 fn hex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "{text}");
     let digits = (0..text.len()).step_by(2);
-    digits
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
+    digits.map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
 fn hex_array<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
@@ -54,11 +52,7 @@ fn random(rng: &mut StdRng, length: usize) -> Vec<u8> {
 #[test]
 fn sm3_matches_gbt_32905() {
     for case in cases(include_str!("../vectors/sm3.txt")) {
-        assert_eq!(
-            sm3::digest(&hex(case["message"])).to_vec(),
-            hex(case["digest"]),
-            "{case:?}"
-        );
+        assert_eq!(sm3::digest(&hex(case["message"])).to_vec(), hex(case["digest"]), "{case:?}");
     }
 }
 
@@ -90,10 +84,7 @@ fn hmac_matches_openssl() {
         let unused = mac.clone();
         mac.update(&message);
         assert_eq!(mac.finish().to_vec(), tag, "{case:?}");
-        assert_ne!(
-            unused.finish().to_vec(),
-            if message.is_empty() { vec![] } else { tag }
-        );
+        assert_ne!(unused.finish().to_vec(), if message.is_empty() { vec![] } else { tag });
     }
 }
 
@@ -120,12 +111,7 @@ fn hkdf_gives_255_blocks_and_not_a_byte_more() {
     assert_eq!(sm3::digest(&out).to_vec(), hex(digest));
     let mut long = vec![0; HKDF_OUTPUT_BYTES_MAX + 1];
     let refused = kdf::hkdf_expand(&prk, &[], &mut long);
-    assert_eq!(
-        refused,
-        Err(OutputTooLong {
-            asked: HKDF_OUTPUT_BYTES_MAX + 1
-        })
-    );
+    assert_eq!(refused, Err(OutputTooLong { asked: HKDF_OUTPUT_BYTES_MAX + 1 }));
     assert!(long.iter().all(|byte| *byte == 0));
 }
 
@@ -135,12 +121,7 @@ fn pbkdf2_matches_openssl() {
         let iterations: NonZeroU32 = case["iterations"].parse().unwrap();
         let expected = hex(case["out"]);
         let mut out = vec![0; expected.len()];
-        kdf::pbkdf2(
-            &hex(case["password"]),
-            &hex(case["salt"]),
-            iterations,
-            &mut out,
-        );
+        kdf::pbkdf2(&hex(case["password"]), &hex(case["salt"]), iterations, &mut out);
         assert_eq!(out, expected, "{case:?}");
     }
 }
@@ -179,11 +160,7 @@ fn cbc_round_trips_and_refuses_bad_padding() {
         let plain = random(&mut rng, length);
         let sealed = sm4::cbc_encrypt(&key, &iv, &plain);
         assert_eq!(sealed.len(), (length / 16 + 1) * 16);
-        assert_eq!(
-            *sm4::cbc_decrypt(&key, &iv, &sealed).unwrap(),
-            plain,
-            "length {length}"
-        );
+        assert_eq!(*sm4::cbc_decrypt(&key, &iv, &sealed).unwrap(), plain, "length {length}");
         for cut in [1, 15] {
             let short = &sealed[..sealed.len() - cut];
             assert_eq!(sm4::cbc_decrypt(&key, &iv, short).unwrap_err(), BadPadding);
@@ -247,20 +224,13 @@ fn gcm_matches_rfc_8998() {
         let tag = aead.seal_in_place(&nonce, &aad, &mut buf);
         assert_eq!(buf, hex(case["cipher"]));
         assert_eq!(tag.to_vec(), hex(case["tag"]));
-        aead.clone()
-            .open_in_place(&nonce, &aad, &mut buf, &tag)
-            .unwrap();
+        aead.clone().open_in_place(&nonce, &aad, &mut buf, &tag).unwrap();
         assert_eq!(buf, plain);
     }
 }
 
 /// GCM as SP 800-38D writes it down, one bit at a time: slow, and nothing like the implementation.
-fn gcm_by_the_book(
-    key: &[u8; 16],
-    nonce: &[u8; 12],
-    aad: &[u8],
-    plain: &[u8],
-) -> (Vec<u8>, [u8; 16]) {
+fn gcm_by_the_book(key: &[u8; 16], nonce: &[u8; 12], aad: &[u8], plain: &[u8]) -> (Vec<u8>, [u8; 16]) {
     let cipher = Sm4::new(key);
     let encrypt = |mut block: [u8; 16]| {
         cipher.encrypt_block(&mut block);
@@ -282,10 +252,7 @@ fn gcm_by_the_book(
     };
     let mut sealed = plain.to_vec();
     for (chunk, count) in sealed.chunks_mut(16).zip(2..) {
-        chunk
-            .iter_mut()
-            .zip(counter(count))
-            .for_each(|(byte, key)| *byte ^= key);
+        chunk.iter_mut().zip(counter(count)).for_each(|(byte, key)| *byte ^= key);
     }
     let h = u128::from_be_bytes(encrypt([0; 16]));
     let lengths = ((aad.len() as u128 * 8) << 64) | (sealed.len() as u128 * 8);
@@ -302,19 +269,12 @@ fn gcm_by_the_book(
 #[test]
 fn gcm_agrees_with_the_definition() {
     let mut rng = StdRng::seed_from_u64(0x5305);
-    for (length, aad_length) in (0..=80)
-        .map(|length| (length, length * 7 % 41))
-        .chain([(1200, 20), (4200, 200)])
-    {
+    for (length, aad_length) in (0..=80).map(|length| (length, length * 7 % 41)).chain([(1200, 20), (4200, 200)]) {
         let (key, nonce): ([u8; 16], [u8; 12]) = (rng.random(), rng.random());
         let (plain, aad) = (random(&mut rng, length), random(&mut rng, aad_length));
         let mut buf = plain.clone();
         let tag = Sm4Gcm::new(&key).seal_in_place(&nonce, &aad, &mut buf);
-        assert_eq!(
-            (buf, tag),
-            gcm_by_the_book(&key, &nonce, &aad, &plain),
-            "{length} {aad_length}"
-        );
+        assert_eq!((buf, tag), gcm_by_the_book(&key, &nonce, &aad, &plain), "{length} {aad_length}");
     }
 }
 
@@ -328,16 +288,12 @@ fn gcm_refuses_every_flipped_bit_and_wipes_the_buffer() {
     let tag = aead.seal_in_place(&nonce, &aad, &mut sealed);
     let refused = |aead: &Sm4Gcm, nonce: &[u8; 12], aad: &[u8], sealed: &[u8], tag: &[u8; 16]| {
         let mut buf = sealed.to_vec();
-        assert_eq!(
-            aead.open_in_place(nonce, aad, &mut buf, tag),
-            Err(TagMismatch)
-        );
+        assert_eq!(aead.open_in_place(nonce, aad, &mut buf, tag), Err(TagMismatch));
         assert!(buf.iter().all(|byte| *byte == 0), "the buffer is not wiped");
     };
     for bit in 0..8 * 37 {
         let flip = |bytes: &mut [u8]| bytes[bit / 8] ^= 1 << (bit % 8);
-        let (mut sealed2, mut tag2, mut aad2, mut nonce2) =
-            (sealed.clone(), tag, aad.clone(), nonce);
+        let (mut sealed2, mut tag2, mut aad2, mut nonce2) = (sealed.clone(), tag, aad.clone(), nonce);
         flip(&mut sealed2);
         refused(&aead, &nonce, &aad, &sealed2, &tag);
         if bit < 8 * 16 {
@@ -370,10 +326,7 @@ fn debug_output_holds_no_secret() {
     let mut hash = Sm3::new();
     hash.update(&bytes);
     let printed = [
-        (
-            format!("{secret:?} {secret:#?}"),
-            "SecretKey(…) SecretKey(…)",
-        ),
+        (format!("{secret:?} {secret:#?}"), "SecretKey(…) SecretKey(…)"),
         (format!("{:?}", Sm4::new(&key)), "Sm4(…)"),
         (format!("{:?}", Sm4Gcm::new(&key)), "Sm4Gcm(…)"),
         (format!("{:?}", Keystream::new(&bytes)), "Keystream(…)"),

@@ -12,11 +12,7 @@ fn text(text: &str) -> DraftKind {
 
 /// What the receiver's store holds, in the order of the history.
 fn stored(actor: &Actor) -> Vec<miyu::node::Message> {
-    actor
-        .node()
-        .history()
-        .page(None, None, 10_000, None)
-        .unwrap()
+    actor.node().history().page(None, None, 10_000, None).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,11 +20,7 @@ async fn texts_go_both_ways_in_order_and_once() {
     let (mut alice, mut bob) = pair(CHAT, CHAT).await;
     let mut ids = Vec::new();
     for number in 0..200 {
-        ids.push(
-            alice
-                .send("bob", text(&format!("message {number} 第{number}条")))
-                .await,
-        );
+        ids.push(alice.send("bob", text(&format!("message {number} 第{number}条"))).await);
     }
     for id in &ids {
         alice.receipt(*id).await.unwrap();
@@ -37,14 +29,8 @@ async fn texts_go_both_ways_in_order_and_once() {
     assert_eq!(there.len(), 200);
     for (number, (message, id)) in there.iter().zip(&ids).enumerate() {
         assert_eq!(message.id, *id, "the order is the sender's");
-        assert_eq!(
-            message.text.as_deref(),
-            Some(format!("message {number} 第{number}条").as_str())
-        );
-        assert_eq!(
-            (message.direction, message.state),
-            (Direction::In, State::Received)
-        );
+        assert_eq!(message.text.as_deref(), Some(format!("message {number} 第{number}条").as_str()));
+        assert_eq!((message.direction, message.state), (Direction::In, State::Received));
     }
     let back = bob.send("alice", text("yes")).await;
     assert_eq!(alice.arrival(back).await.text.as_deref(), Some("yes"));
@@ -59,9 +45,7 @@ async fn a_receipt_is_never_ahead_of_the_disk() {
         alice.receipt(id).await.unwrap();
         // A second store on the same files sees what is on the disk, not what a process holds.
         let history = miyu::node::history::History::open(&bob.settings.data).unwrap();
-        let found = history
-            .message(&alice.identity.peer_id(), Direction::In, &id)
-            .unwrap();
+        let found = history.message(&alice.identity.peer_id(), Direction::In, &id).unwrap();
         assert!(found.is_some(), "receipted and not stored: {number}");
     }
 }
@@ -88,11 +72,7 @@ async fn a_message_to_a_peer_that_is_away_waits_and_goes_out_in_order() {
     bob.stop().await;
     let mut ids = vec![before];
     for number in 0..20 {
-        ids.push(
-            alice
-                .send("bob", text(&format!("while away {number}")))
-                .await,
-        );
+        ids.push(alice.send("bob", text(&format!("while away {number}"))).await);
     }
     // Alice restarts too: the outbox is on the disk.
     alice.stop().await;
@@ -103,14 +83,7 @@ async fn a_message_to_a_peer_that_is_away_waits_and_goes_out_in_order() {
     }
     let there: Vec<_> = stored(&bob).iter().map(|message| message.id).collect();
     assert_eq!(there, ids);
-    assert_eq!(
-        alice
-            .node()
-            .history()
-            .pending(&bob.identity.peer_id())
-            .unwrap(),
-        0
-    );
+    assert_eq!(alice.node().history().pending(&bob.identity.peer_id()).unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,9 +96,7 @@ async fn a_file_goes_on_from_what_is_on_disk() {
     let half = size as u64 / 3;
     alice
         .wait("a third", |event| match event {
-            Event::Progress {
-                id: moving, sent, ..
-            } if moving == id && sent >= half => Some(()),
+            Event::Progress { id: moving, sent, .. } if moving == id && sent >= half => Some(()),
             _ => None,
         })
         .await;
@@ -137,10 +108,7 @@ async fn a_file_goes_on_from_what_is_on_disk() {
     assert!(body == std::fs::read(file(bob.folder.path(), size, 2)).unwrap());
     // What came before the stop did not come again.
     let received = bob.node().status().traffic.received_bytes;
-    assert!(
-        received < size as u64 * 9 / 10,
-        "{received} bytes came after the restart"
-    );
+    assert!(received < size as u64 * 9 / 10, "{received} bytes came after the restart");
     let messages = stored(&bob);
     assert_eq!(messages.len(), 1);
 }
@@ -150,10 +118,7 @@ async fn who_may_not_chat_is_refused_by_name_and_for_good() {
     let (mut alice, bob) = pair(NOTHING, CHAT).await;
     let id = alice.send("bob", text("let me in")).await;
     let reason = alice.receipt(id).await.unwrap_err();
-    assert!(
-        reason.contains("not allowed") && reason.contains("chat"),
-        "{reason}"
-    );
+    assert!(reason.contains("not allowed") && reason.contains("chat"), "{reason}");
     assert!(stored(&bob).is_empty());
     assert_eq!(stored(&alice)[0].state, State::Failed);
     // The link itself stands: a ping tells the two cases apart.
@@ -163,68 +128,25 @@ async fn who_may_not_chat_is_refused_by_name_and_for_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_sent_is_refused_before_it_is_queued() {
     let (alice, _bob) = pair(CHAT, CHAT).await;
-    let send = |kind| {
-        alice
-            .node()
-            .send("bob", miyu::node::Draft { kind, name: None })
-    };
+    let send = |kind| alice.node().send("bob", miyu::node::Draft { kind, name: None });
     let long = "x".repeat(64 * 1024 + 1);
     let error = send(text(&long)).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            SendError::TooLarge {
-                bytes_max: 65_536,
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert!(matches!(
-        send(text("")).await.unwrap_err(),
-        SendError::Empty(_)
-    ));
-    let picture = |bytes: &[u8], hide: Option<&str>| DraftKind::Picture {
-        bytes: bytes.to_vec(),
-        hide: hide.map(str::to_owned),
-    };
-    assert!(matches!(
-        send(picture(b"no picture", None)).await.unwrap_err(),
-        SendError::Picture(_)
-    ));
+    assert!(matches!(error, SendError::TooLarge { bytes_max: 65_536, .. }), "{error}");
+    assert!(matches!(send(text("")).await.unwrap_err(), SendError::Empty(_)));
+    let picture =
+        |bytes: &[u8], hide: Option<&str>| DraftKind::Picture { bytes: bytes.to_vec(), hide: hide.map(str::to_owned) };
+    assert!(matches!(send(picture(b"no picture", None)).await.unwrap_err(), SendError::Picture(_)));
     let clip = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/clip.wav")).unwrap();
-    let error = send(DraftKind::Clip(clip[..clip.len() / 2].to_vec()))
-        .await
-        .unwrap_err();
+    let error = send(DraftKind::Clip(clip[..clip.len() / 2].to_vec())).await.unwrap_err();
     assert!(matches!(error, SendError::Clip(_)), "{error}");
     let photo = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/photo.png")).unwrap();
-    let error = send(picture(&photo, Some(&"y".repeat(60_000))))
-        .await
-        .unwrap_err();
-    let SendError::DoesNotFit {
-        bytes: 60_000,
-        capacity,
-    } = error
-    else {
-        panic!("{error}")
-    };
+    let error = send(picture(&photo, Some(&"y".repeat(60_000)))).await.unwrap_err();
+    let SendError::DoesNotFit { bytes: 60_000, capacity } = error else { panic!("{error}") };
     assert!(capacity > 1_000, "{capacity}");
-    let error = send(DraftKind::File("/no/such/file".into()))
-        .await
-        .unwrap_err();
+    let error = send(DraftKind::File("/no/such/file".into())).await.unwrap_err();
     assert!(error.to_string().contains("/no/such/file"), "{error}");
     assert!(matches!(
-        alice
-            .node()
-            .send(
-                "bbo",
-                miyu::node::Draft {
-                    kind: text("x"),
-                    name: None
-                }
-            )
-            .await
-            .unwrap_err(),
+        alice.node().send("bbo", miyu::node::Draft { kind: text("x"), name: None }).await.unwrap_err(),
         SendError::NoPeer(_)
     ));
     assert!(stored(&alice).is_empty());
@@ -246,17 +168,9 @@ async fn a_text_of_64_kib_arrives() {
 async fn a_one_shot_sends_beside_a_long_lived_peer() {
     let (mut alice, mut bob) = pair(CHAT, CHAT).await;
     alice.node().connect("bob").await.unwrap();
-    let settings = miyu::node::Settings {
-        role: Role::OneShot,
-        ..alice.settings.clone()
-    };
-    let (node, mut events) = Node::start(alice.identity.clone(), settings.clone())
-        .await
-        .unwrap();
-    let draft = miyu::node::Draft {
-        kind: text("from the one-shot"),
-        name: None,
-    };
+    let settings = miyu::node::Settings { role: Role::OneShot, ..alice.settings.clone() };
+    let (node, mut events) = Node::start(alice.identity.clone(), settings.clone()).await.unwrap();
+    let draft = miyu::node::Draft { kind: text("from the one-shot"), name: None };
     let id = node.send("bob", draft).await.unwrap();
     node.connect("bob").await.unwrap();
     let delivered = async {
@@ -267,30 +181,19 @@ async fn a_one_shot_sends_beside_a_long_lived_peer() {
         }
         panic!("the one-shot stopped");
     };
-    tokio::time::timeout(Duration::from_secs(30), delivered)
-        .await
-        .unwrap();
-    assert_eq!(
-        bob.arrival(id).await.text.as_deref(),
-        Some("from the one-shot")
-    );
+    tokio::time::timeout(Duration::from_secs(30), delivered).await.unwrap();
+    assert_eq!(bob.arrival(id).await.text.as_deref(), Some("from the one-shot"));
 
     // It leaves before anything is delivered: the long-lived peer takes its message over.
     let (second, _events) = Node::start(alice.identity.clone(), settings).await.unwrap();
-    let draft = miyu::node::Draft {
-        kind: text("left behind"),
-        name: None,
-    };
+    let draft = miyu::node::Draft { kind: text("left behind"), name: None };
     let id = second.send("bob", draft).await.unwrap();
     second.shutdown().await;
     assert_eq!(bob.arrival(id).await.text.as_deref(), Some("left behind"));
     node.shutdown().await;
     // Messages for alice never go to a one-shot.
     let back = bob.send("alice", text("to the app")).await;
-    assert_eq!(
-        alice.arrival(back).await.text.as_deref(),
-        Some("to the app")
-    );
+    assert_eq!(alice.arrival(back).await.text.as_deref(), Some("to the app"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -298,10 +201,7 @@ async fn two_long_lived_peers_on_one_folder_are_refused() {
     let (alice, _bob) = pair(CHAT, CHAT).await;
     let second = Node::start(alice.identity.clone(), alice.settings.clone()).await;
     let error = second.err().expect("refused").to_string();
-    assert!(
-        error.contains(&std::process::id().to_string()),
-        "it names the other's pid: {error}"
-    );
+    assert!(error.contains(&std::process::id().to_string()), "it names the other's pid: {error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

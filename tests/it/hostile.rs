@@ -6,8 +6,8 @@ use miyu::crypto::sm3;
 use miyu::identity::Identity;
 use miyu::node::DraftKind;
 use miyu::wire::{
-    self, Control, DeliveryReply, FrameHeader, Hello, Kind, Offer, Opening, Pong, Reason, Receipt,
-    WatchReply, WatchRequest, Welcome,
+    self, Control, DeliveryReply, FrameHeader, Hello, Kind, Offer, Opening, Pong, Reason, Receipt, WatchReply,
+    WatchRequest, Welcome,
 };
 use quinn::{Connection, ConnectionError, RecvStream, SendStream};
 
@@ -23,11 +23,7 @@ struct Eve {
 impl Eve {
     async fn dial(bob: &Actor, identity: &Identity) -> Connection {
         let endpoint = bare(identity);
-        let conn = endpoint
-            .dial(bob.settings.listen, bob.identity.public())
-            .unwrap()
-            .await
-            .unwrap();
+        let conn = endpoint.dial(bob.settings.listen, bob.identity.public()).unwrap().await.unwrap();
         // The endpoint lives as long as the process of the test.
         std::mem::forget(endpoint);
         conn
@@ -35,20 +31,12 @@ impl Eve {
 
     async fn enter(bob: &Actor, identity: &Identity) -> Self {
         let endpoint = bare(identity);
-        let conn = endpoint
-            .dial(bob.settings.listen, bob.identity.public())
-            .unwrap()
-            .await
-            .unwrap();
+        let conn = endpoint.dial(bob.settings.listen, bob.identity.public()).unwrap().await.unwrap();
         let (mut send, mut recv) = conn.open_bi().await.unwrap();
         put(&mut send, &Opening::Control(hello(1))).await;
         let welcome: Welcome = get(&mut recv).await.unwrap();
         assert!(welcome.receives);
-        Self {
-            conn,
-            control: (send, recv),
-            _endpoint: endpoint,
-        }
+        Self { conn, control: (send, recv), _endpoint: endpoint }
     }
 
     async fn offer(&self, offer: Offer, body: &[u8]) -> Result<DeliveryReply, String> {
@@ -65,14 +53,10 @@ impl Eve {
 
     /// How bob closed the connection.
     async fn closed(&self) -> (u64, String) {
-        match tokio::time::timeout(PATIENCE, self.conn.closed())
-            .await
-            .expect("bob closes the link")
-        {
-            ConnectionError::ApplicationClosed(frame) => (
-                frame.error_code.into_inner(),
-                String::from_utf8_lossy(&frame.reason).into_owned(),
-            ),
+        match tokio::time::timeout(PATIENCE, self.conn.closed()).await.expect("bob closes the link") {
+            ConnectionError::ApplicationClosed(frame) => {
+                (frame.error_code.into_inner(), String::from_utf8_lossy(&frame.reason).into_owned())
+            }
             other => panic!("{other}"),
         }
     }
@@ -96,18 +80,12 @@ async fn put<F: wire::Frame>(send: &mut SendStream, frame: &F) {
 async fn get<F: wire::Frame>(recv: &mut RecvStream) -> Result<F, String> {
     let reading = async {
         let mut prefix = [0; 4];
-        recv.read_exact(&mut prefix)
-            .await
-            .map_err(|error| error.to_string())?;
+        recv.read_exact(&mut prefix).await.map_err(|error| error.to_string())?;
         let mut bytes = vec![0; wire::length(prefix).unwrap()];
-        recv.read_exact(&mut bytes)
-            .await
-            .map_err(|error| error.to_string())?;
+        recv.read_exact(&mut bytes).await.map_err(|error| error.to_string())?;
         Ok(wire::decode(&bytes).unwrap())
     };
-    tokio::time::timeout(PATIENCE, reading)
-        .await
-        .map_err(|_| "nothing came".to_owned())?
+    tokio::time::timeout(PATIENCE, reading).await.map_err(|_| "nothing came".to_owned())?
 }
 
 fn offer(id: u8, kind: Kind, body: &[u8]) -> Offer {
@@ -164,68 +142,33 @@ async fn an_offer_over_a_limit_is_refused_with_the_limit() {
 async fn a_body_that_is_not_what_was_offered_is_not_stored() {
     let (mut bob, eve_id) = bob_and_eve(CHAT).await;
     let eve = Eve::enter(&bob, &eve_id).await;
-    let (reason, ..) = refused(
-        eve.offer(
-            offer(1, Kind::File, b"what was offered"),
-            b"what has come!!!",
-        )
-        .await,
-    );
+    let (reason, ..) = refused(eve.offer(offer(1, Kind::File, b"what was offered"), b"what has come!!!").await);
     assert_eq!(reason, Reason::Damaged);
-    let (reason, ..) = refused(
-        eve.offer(offer(2, Kind::File, b"short"), b"shorter or longer")
-            .await,
-    );
+    let (reason, ..) = refused(eve.offer(offer(2, Kind::File, b"short"), b"shorter or longer").await);
     assert_eq!(reason, Reason::Protocol);
-    let (reason, ..) = refused(
-        eve.offer(offer(3, Kind::File, b"all of this"), b"all of")
-            .await,
-    );
+    let (reason, ..) = refused(eve.offer(offer(3, Kind::File, b"all of this"), b"all of").await);
     assert_eq!(reason, Reason::Damaged);
-    let (reason, ..) = refused(
-        eve.offer(offer(4, Kind::Text, b"\xff\xfe"), b"\xff\xfe")
-            .await,
-    );
+    let (reason, ..) = refused(eve.offer(offer(4, Kind::Text, b"\xff\xfe"), b"\xff\xfe").await);
     assert_eq!(reason, Reason::Protocol);
-    assert!(
-        bob.node()
-            .history()
-            .page(None, None, 10, None)
-            .unwrap()
-            .is_empty()
-    );
+    assert!(bob.node().history().page(None, None, 10, None).unwrap().is_empty());
 
     // The same id with the right body is taken, again with a receipt, and with other content refused.
-    assert!(matches!(
-        eve.offer(offer(1, Kind::File, b"right"), b"right").await,
-        Ok(DeliveryReply::Receipt(_))
-    ));
-    assert!(matches!(
-        eve.offer(offer(1, Kind::File, b"right"), b"right").await,
-        Ok(DeliveryReply::Receipt(_))
-    ));
+    assert!(matches!(eve.offer(offer(1, Kind::File, b"right"), b"right").await, Ok(DeliveryReply::Receipt(_))));
+    assert!(matches!(eve.offer(offer(1, Kind::File, b"right"), b"right").await, Ok(DeliveryReply::Receipt(_))));
     let (reason, _, retry) = refused(eve.offer(offer(1, Kind::File, b"other"), b"other").await);
     assert_eq!((reason, retry), (Reason::Conflict, false));
     let stored = bob.node().history().page(None, None, 10, None).unwrap();
     assert_eq!(stored.len(), 1);
     let path = stored[0].path.clone().unwrap();
-    assert!(
-        path.starts_with(&bob.settings.data),
-        "a peer's name is no path: {}",
-        path.display()
-    );
+    assert!(path.starts_with(&bob.settings.data), "a peer's name is no path: {}", path.display());
     bob.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rubbish_on_a_stream_closes_the_link_and_nothing_else() {
     let (bob, eve_id) = bob_and_eve(ALL).await;
-    let breaches: [&[u8]; 4] = [
-        &[0, 0, 0, 4, 1, 2, 3, 4],
-        &[0xff, 0xff, 0xff, 0xff],
-        &[0, 0, 0, 1, 0xff],
-        &[0, 0, 0, 0],
-    ];
+    let breaches: [&[u8]; 4] =
+        [&[0, 0, 0, 4, 1, 2, 3, 4], &[0xff, 0xff, 0xff, 0xff], &[0, 0, 0, 1, 0xff], &[0, 0, 0, 0]];
     for (number, bytes) in breaches.into_iter().enumerate() {
         let eve = Eve::enter(&bob, &eve_id).await;
         let (mut send, _recv) = eve.conn.open_bi().await.unwrap();
@@ -238,66 +181,33 @@ async fn rubbish_on_a_stream_closes_the_link_and_nothing_else() {
     // A purpose of a later version costs its stream and nothing else.
     let eve = Eve::enter(&bob, &eve_id).await;
     let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
-    send.write_all(&[0, 0, 0, 5, 0x82, 0x18, 0x63, 0x81, 0xa0])
-        .await
-        .unwrap();
+    send.write_all(&[0, 0, 0, 5, 0x82, 0x18, 0x63, 0x81, 0xa0]).await.unwrap();
     assert!(recv.read(&mut [0; 1]).await.is_err());
-    assert!(matches!(
-        eve.offer(offer(8, Kind::Text, b"on"), b"on").await,
-        Ok(DeliveryReply::Receipt(_))
-    ));
+    assert!(matches!(eve.offer(offer(8, Kind::Text, b"on"), b"on").await, Ok(DeliveryReply::Receipt(_))));
     // On the control stream, and a second control stream.
     let mut eve = Eve::enter(&bob, &eve_id).await;
-    eve.control
-        .0
-        .write_all(&[0, 0, 0, 2, 0x82, 0xff])
-        .await
-        .unwrap();
+    eve.control.0.write_all(&[0, 0, 0, 2, 0x82, 0xff]).await.unwrap();
     assert_eq!(eve.closed().await.0, 4);
     let eve = Eve::enter(&bob, &eve_id).await;
     let (mut send, _recv) = eve.conn.open_bi().await.unwrap();
     put(&mut send, &Opening::Control(hello(2))).await;
-    assert_eq!(
-        eve.closed().await,
-        (4, "a second control stream".to_owned())
-    );
+    assert_eq!(eve.closed().await, (4, "a second control stream".to_owned()));
     // An offer before Hello.
     let conn = Eve::dial(&bob, &eve_id).await;
     let (mut send, _recv) = conn.open_bi().await.unwrap();
     put(&mut send, &Opening::Deliver(offer(1, Kind::Text, b"x"))).await;
     let closed = tokio::time::timeout(PATIENCE, conn.closed()).await.unwrap();
-    assert!(
-        matches!(closed, ConnectionError::ApplicationClosed(frame) if frame.error_code == 4_u32.into())
-    );
-    assert!(
-        Eve::enter(&bob, &eve_id)
-            .await
-            .conn
-            .close_reason()
-            .is_none(),
-        "bob goes on"
-    );
+    assert!(matches!(closed, ConnectionError::ApplicationClosed(frame) if frame.error_code == 4_u32.into()));
+    assert!(Eve::enter(&bob, &eve_id).await.conn.close_reason().is_none(), "bob goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_to_what_was_never_asked_are_ignored() {
     let (bob, eve_id) = bob_and_eve(ALL).await;
     let mut eve = Eve::enter(&bob, &eve_id).await;
-    put(
-        &mut eve.control.0,
-        &Control::Pong(Pong {
-            number: 77,
-            received_at_us: u64::MAX,
-            replied_at_us: 0,
-        }),
-    )
-    .await;
+    put(&mut eve.control.0, &Control::Pong(Pong { number: 77, received_at_us: u64::MAX, replied_at_us: 0 })).await;
     // A kind of a later version.
-    eve.control
-        .0
-        .write_all(&[0, 0, 0, 5, 0x82, 0x18, 0x63, 0x81, 0xa0])
-        .await
-        .unwrap();
+    eve.control.0.write_all(&[0, 0, 0, 5, 0x82, 0x18, 0x63, 0x81, 0xa0]).await.unwrap();
     // Frames of a watch that nobody opened, whole and broken off.
     for watch in 0..50 {
         let mut frame = eve.conn.open_uni().await.unwrap();
@@ -316,34 +226,20 @@ async fn answers_to_what_was_never_asked_are_ignored() {
         let _ = frame.finish();
     }
     // A receipt where an offer belongs is no frame of that place.
-    let reply = eve
-        .offer(
-            offer(9, Kind::Text, "still there?".as_bytes()),
-            b"still there?",
-        )
-        .await;
-    assert!(
-        matches!(reply, Ok(DeliveryReply::Receipt(Receipt { .. }))),
-        "{reply:?}"
-    );
+    let reply = eve.offer(offer(9, Kind::Text, "still there?".as_bytes()), b"still there?").await;
+    assert!(matches!(reply, Ok(DeliveryReply::Receipt(Receipt { .. }))), "{reply:?}");
     assert!(eve.conn.close_reason().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_without_the_right_or_without_a_camera_is_refused_by_name() {
-    for (allow, reason, words) in [
-        (CHAT, Reason::NotAllowed, "camera"),
-        (ALL, Reason::NoCamera, "no camera is published"),
-    ] {
+    for (allow, reason, words) in
+        [(CHAT, Reason::NotAllowed, "camera"), (ALL, Reason::NoCamera, "no camera is published")]
+    {
         let (bob, eve_id) = bob_and_eve(allow).await;
         let eve = Eve::enter(&bob, &eve_id).await;
         let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
-        let request = WatchRequest {
-            watch: 0,
-            max_fps: 0,
-            size: wire::SizeClass::Full,
-            still: false,
-        };
+        let request = WatchRequest { watch: 0, max_fps: 0, size: wire::SizeClass::Full, still: false };
         put(&mut send, &Opening::Watch(request)).await;
         match get(&mut recv).await {
             Ok(WatchReply::Refusal(refusal)) => {
@@ -367,19 +263,11 @@ async fn a_peer_that_keeps_offering_one_message_gets_one_message() {
     send.write_all(&body[..400_000]).await.unwrap();
     let (mut again, mut reply) = eve.conn.open_bi().await.unwrap();
     put(&mut again, &Opening::Deliver(offer(1, Kind::File, &body))).await;
-    let Ok(DeliveryReply::Resume(resume)) = get(&mut reply).await else {
-        panic!("no resume")
-    };
+    let Ok(DeliveryReply::Resume(resume)) = get(&mut reply).await else { panic!("no resume") };
     assert_eq!(resume.offset % 65_536, 0);
-    again
-        .write_all(&body[resume.offset as usize..])
-        .await
-        .unwrap();
+    again.write_all(&body[resume.offset as usize..]).await.unwrap();
     again.finish().unwrap();
-    assert!(matches!(
-        get(&mut reply).await,
-        Ok(DeliveryReply::Receipt(_))
-    ));
+    assert!(matches!(get(&mut reply).await, Ok(DeliveryReply::Receipt(_))));
     let stored = bob.node().history().page(None, None, 10, None).unwrap();
     assert_eq!(stored.len(), 1);
     assert!(std::fs::read(stored[0].path.as_ref().unwrap()).unwrap() == body);
@@ -401,23 +289,11 @@ async fn a_responder_that_is_a_liar_leaves_the_message_in_the_outbox() {
                 continue;
             };
             let _: Result<Opening, String> = get(&mut recv).await;
-            put(
-                &mut send,
-                &Welcome {
-                    instance: ByteArray::from([9; 16]),
-                    receives: true,
-                    camera: false,
-                    agent: None,
-                },
-            )
-            .await;
+            put(&mut send, &Welcome { instance: ByteArray::from([9; 16]), receives: true, camera: false, agent: None })
+                .await;
             if let Ok((mut send, mut recv)) = conn.accept_bi().await {
                 let _: Result<Opening, String> = get(&mut recv).await;
-                put(
-                    &mut send,
-                    &DeliveryReply::Resume(wire::Resume { offset: u64::MAX }),
-                )
-                .await;
+                put(&mut send, &DeliveryReply::Resume(wire::Resume { offset: u64::MAX })).await;
                 // And never a receipt: the stream just ends.
                 let _ = send.finish();
             }
@@ -425,9 +301,7 @@ async fn a_responder_that_is_a_liar_leaves_the_message_in_the_outbox() {
     });
     let mut alice = Actor::new(&alice_id, vec![entry("eve", &eve_id, Some(address), CHAT)]);
     alice.start().await;
-    alice
-        .send("eve", DraftKind::Text("are you honest?".into()))
-        .await;
+    alice.send("eve", DraftKind::Text("are you honest?".into())).await;
     alice.node().ping("eve").await.unwrap_err();
     let pending = alice.node().history().pending(&eve_id.peer_id()).unwrap();
     assert_eq!(pending, 1, "no receipt, no delivery");

@@ -11,8 +11,7 @@ use std::collections::BTreeSet;
 use miyu::crypto::sm2::{BadPoint, PublicKey, SecretKey};
 use miyu::crypto::sm3;
 use miyu::identity::{
-    Identity, KeyLineError, PeerId, SAFETY_NUMBER_ROUNDS, fingerprint, key_line, parse_key_line,
-    safety_number,
+    Identity, KeyLineError, PeerId, SAFETY_NUMBER_ROUNDS, fingerprint, key_line, parse_key_line, safety_number,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -40,12 +39,7 @@ fn key_lines_round_trip() {
 fn bad_key_lines_are_refused_by_name() {
     let line = key_line(&public(3));
     let body = line.strip_prefix("sm2:").unwrap();
-    let no_point = |line: &str| {
-        matches!(
-            parse_key_line(line),
-            Err(KeyLineError::NotAPoint(BadPoint::NotOnCurve))
-        )
-    };
+    let no_point = |line: &str| matches!(parse_key_line(line), Err(KeyLineError::NotAPoint(BadPoint::NotOnCurve)));
     for (text, expected) in [
         (body.to_owned(), KeyLineError::NoPrefix),
         (format!("SM2:{body}"), KeyLineError::NoPrefix),
@@ -60,14 +54,8 @@ fn bad_key_lines_are_refused_by_name() {
         (line[..47].to_owned(), KeyLineError::Length { got: 32 }),
         (line[..45].to_owned(), KeyLineError::Length { got: 30 }),
         (format!("{line}AA"), KeyLineError::Length { got: 34 }),
-        (
-            format!("sm2:{body}{body}"),
-            KeyLineError::Length { got: 66 },
-        ),
-        (
-            format!("sm2:{}", "A".repeat(1 << 20)),
-            KeyLineError::Length { got: 786_432 },
-        ),
+        (format!("sm2:{body}{body}"), KeyLineError::Length { got: 66 }),
+        (format!("sm2:{}", "A".repeat(1 << 20)), KeyLineError::Length { got: 786_432 }),
     ] {
         let error = parse_key_line(&text).unwrap_err();
         assert_eq!(error, expected, "{}", &text[..text.len().min(60)]);
@@ -75,14 +63,8 @@ fn bad_key_lines_are_refused_by_name() {
     }
     // an uncompressed form byte, and x coordinates that no point has
     let form = parse_key_line(&format!("sm2:BA{}", &body[2..])).unwrap_err();
-    assert!(
-        matches!(form, KeyLineError::NotAPoint(BadPoint::Form { got: 4 })),
-        "{form}"
-    );
-    assert!(
-        no_point(&format!("sm2:A{}", "_".repeat(43)))
-            || no_point(&format!("sm2:Av{}", "_".repeat(42)))
-    );
+    assert!(matches!(form, KeyLineError::NotAPoint(BadPoint::Form { got: 4 })), "{form}");
+    assert!(no_point(&format!("sm2:A{}", "_".repeat(43))) || no_point(&format!("sm2:Av{}", "_".repeat(42))));
 }
 
 #[test]
@@ -91,10 +73,7 @@ fn peer_ids_are_the_digest_of_the_spki() {
     let id = PeerId::of(&key);
     assert_eq!(*id.as_bytes(), sm3::digest(&key.spki_der()));
     assert_eq!(Identity::new(secret(3)).peer_id(), id);
-    let hex: String = id.as_bytes()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = id.as_bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(format!("{id}"), hex);
     assert_eq!(format!("{id:?}"), hex);
     let ids: BTreeSet<PeerId> = (1..50).map(|byte| PeerId::of(&public(byte))).collect();
@@ -108,14 +87,8 @@ fn peer_ids_are_the_digest_of_the_spki() {
 #[test]
 fn fingerprints_and_safety_numbers_do_not_change() {
     let (a, b) = (public(3), public(5));
-    assert_eq!(
-        fingerprint(&a),
-        "e7a1 5940 1f3d 52b6 9ec6 2ff8 e03c 6129 c3f7 5a74 386e ca2d 44da 9924 1db3 d842"
-    );
-    assert_eq!(
-        safety_number(&a, &b),
-        "32108 35486 95685 46200 96565 06640 97917 70741 24014 97618 52057 40159"
-    );
+    assert_eq!(fingerprint(&a), "e7a1 5940 1f3d 52b6 9ec6 2ff8 e03c 6129 c3f7 5a74 386e ca2d 44da 9924 1db3 d842");
+    assert_eq!(safety_number(&a, &b), "32108 35486 95685 46200 96565 06640 97917 70741 24014 97618 52057 40159");
 }
 
 #[test]
@@ -129,11 +102,7 @@ fn safety_numbers_are_the_same_on_both_sides_and_differ_for_others() {
             let groups: Vec<&str> = number.split(' ').collect();
             assert_eq!(groups.len(), 12);
             assert!(groups.iter().all(|group| group.len() == 5));
-            assert!(
-                groups
-                    .iter()
-                    .all(|group| group.bytes().all(|digit| digit.is_ascii_digit()))
-            );
+            assert!(groups.iter().all(|group| group.bytes().all(|digit| digit.is_ascii_digit())));
             assert!(seen.insert(number));
         }
     }

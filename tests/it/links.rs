@@ -11,16 +11,10 @@ use crate::support::{ALL, Actor, CHAT, entry, file, pair};
 async fn a_ping_tells_suite_group_and_round_trip() {
     let (alice, bob) = pair(CHAT, CHAT).await;
     let pong = alice.node().ping("bob").await.unwrap();
-    assert_eq!(
-        (pong.link.suite.as_str(), pong.link.group.as_str()),
-        ("TLS_SM4_GCM_SM3", "curveSM2")
-    );
+    assert_eq!((pong.link.suite.as_str(), pong.link.group.as_str()), ("TLS_SM4_GCM_SM3", "curveSM2"));
     assert_eq!(pong.link.address, bob.settings.listen);
     // One machine, one clock: the estimate must hold what it says.
-    assert!(
-        pong.clock_offset_us.unsigned_abs() <= pong.clock_error_us + 1_000,
-        "{pong:?}"
-    );
+    assert!(pong.clock_offset_us.unsigned_abs() <= pong.clock_error_us + 1_000, "{pong:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,14 +34,8 @@ async fn two_peers_that_dial_each_other_end_with_one_link() {
         to_a.unwrap();
         let mut messages = Vec::new();
         for number in 0..10 {
-            messages.push((
-                a.send("b", DraftKind::Text(format!("a{number}"))).await,
-                true,
-            ));
-            messages.push((
-                b.send("a", DraftKind::Text(format!("b{number}"))).await,
-                false,
-            ));
+            messages.push((a.send("b", DraftKind::Text(format!("a{number}"))).await, true));
+            messages.push((b.send("a", DraftKind::Text(format!("b{number}"))).await, false));
         }
         for (id, from_a) in messages {
             let sender = if from_a { &mut a } else { &mut b };
@@ -60,15 +48,7 @@ async fn two_peers_that_dial_each_other_end_with_one_link() {
                 if links == 1 {
                     break;
                 }
-                actor
-                    .node()
-                    .ping(if links > 0 && std::ptr::eq(actor, &a) {
-                        "b"
-                    } else {
-                        "a"
-                    })
-                    .await
-                    .unwrap();
+                actor.node().ping(if links > 0 && std::ptr::eq(actor, &a) { "b" } else { "a" }).await.unwrap();
                 links = actor.node().status().links.len();
             }
             assert_eq!(links, 1);
@@ -82,17 +62,9 @@ async fn a_peer_that_restarts_is_found_again() {
     alice.node().connect("bob").await.unwrap();
     for _ in 0..3 {
         bob.stop().await;
-        alice
-            .wait("bob's leaving", |event| {
-                matches!(event, Event::Disconnected { .. }).then_some(())
-            })
-            .await;
+        alice.wait("bob's leaving", |event| matches!(event, Event::Disconnected { .. }).then_some(())).await;
         bob.start().await;
-        alice
-            .wait("bob's return", |event| {
-                matches!(event, Event::Connected(_)).then_some(())
-            })
-            .await;
+        alice.wait("bob's return", |event| matches!(event, Event::Connected(_)).then_some(())).await;
     }
     alice.node().ping("bob").await.unwrap();
 }
@@ -107,29 +79,18 @@ async fn keys_rotate_in_the_middle_of_a_transfer_and_a_watch() {
     bob.node()
         .publish(miyu::node::CameraPlan {
             source: miyu::media::camera::SourceSpec::Test,
-            settings: miyu::media::camera::Settings {
-                size: Some((160, 120)),
-                fps: 60.0,
-                quality: 60,
-            },
+            settings: miyu::media::camera::Settings { size: Some((160, 120)), fps: 60.0, quality: 60 },
         })
         .await;
     let first_age = alice.node().ping("bob").await.unwrap().link.key_age;
-    let mut watch = alice
-        .node()
-        .watch("bob", WatchOptions::default())
-        .await
-        .unwrap();
+    let mut watch = alice.node().watch("bob", WatchOptions::default()).await.unwrap();
     let size = 40 * 1024 * 1024;
     let path = file(alice.folder.path(), size, 5);
     let id = alice.send("bob", DraftKind::File(path)).await;
 
     let (mut resumed, mut frames_after) = (0, 0);
     while resumed < 2 || frames_after < 20 {
-        let news = tokio::time::timeout(crate::support::PATIENCE, watch.next())
-            .await
-            .expect("news")
-            .expect("open");
+        let news = tokio::time::timeout(crate::support::PATIENCE, watch.next()).await.expect("news").expect("open");
         match news {
             WatchNews::Resumed(_) => resumed += 1,
             WatchNews::Frame(_) if resumed >= 2 => frames_after += 1,
@@ -143,41 +104,23 @@ async fn keys_rotate_in_the_middle_of_a_transfer_and_a_watch() {
     assert!(body == std::fs::read(file(bob.folder.path(), size, 5)).unwrap());
     assert!(alice.node().status().key_updates > 0);
     let age = alice.node().ping("bob").await.unwrap().link.key_age;
-    assert!(
-        age < Duration::from_secs(5) && first_age < Duration::from_secs(5),
-        "the keys are fresh: {age:?}"
-    );
+    assert!(age < Duration::from_secs(5) && first_age < Duration::from_secs(5), "the keys are fresh: {age:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_way_of_not_reaching_a_peer_has_its_own_words() {
     let (alice_id, bob_id) = (Identity::generate(), Identity::generate());
     let mut unresolvable = entry("bob", &bob_id, None, ALL);
-    unresolvable.addresses.push(miyu::config::Address {
-        host: "no-such-host.invalid".into(),
-        port: 9,
-    });
-    let mut alice = Actor::new(
-        &alice_id,
-        vec![
-            unresolvable,
-            entry("carol", &Identity::generate(), None, ALL),
-        ],
-    );
+    unresolvable.addresses.push(miyu::config::Address { host: "no-such-host.invalid".into(), port: 9 });
+    let mut alice = Actor::new(&alice_id, vec![unresolvable, entry("carol", &Identity::generate(), None, ALL)]);
     alice.settings.role = miyu::node::Role::OneShot;
     alice.start().await;
     let error = alice.node().connect("bob").await.unwrap_err();
-    assert!(
-        matches!(&error, DialError::Resolve { host, .. } if host == "no-such-host.invalid"),
-        "{error}"
-    );
+    assert!(matches!(&error, DialError::Resolve { host, .. } if host == "no-such-host.invalid"), "{error}");
     let error = alice.node().connect("carol").await.unwrap_err();
     assert!(matches!(error, DialError::NoAddress { .. }), "{error}");
     assert!(error.hint().unwrap().contains("address ="));
-    assert!(matches!(
-        alice.node().connect("dave").await.unwrap_err(),
-        DialError::NoPeer(_)
-    ));
+    assert!(matches!(alice.node().connect("dave").await.unwrap_err(), DialError::NoPeer(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,10 +131,7 @@ async fn the_second_of_two_addresses_serves() {
     // A port that is bound and never answers.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut table = entry("bob", &bob_id, silent.local_addr().ok(), ALL);
-    table.addresses.push(miyu::config::Address {
-        host: "127.0.0.1".into(),
-        port: address.port(),
-    });
+    table.addresses.push(miyu::config::Address { host: "127.0.0.1".into(), port: address.port() });
     let mut alice = Actor::new(&alice_id, vec![table]);
     alice.start().await;
     assert_eq!(alice.node().connect("bob").await.unwrap().address, address);

@@ -23,18 +23,13 @@ fn a_viewer_that_keeps_up_gets_every_frame() {
         pacer.finished(index);
         pacer.report(index + 1);
     }
-    assert_eq!(
-        (pacer.begun(), pacer.dropped(), pacer.resets()),
-        (1_000, 0, 0)
-    );
+    assert_eq!((pacer.begun(), pacer.dropped(), pacer.resets()), (1_000, 0, 0));
 }
 
 #[test]
 fn a_viewer_that_stops_reading_costs_two_frames() {
     let mut pacer = Pacer::new(0);
-    let begun = (0..3_000)
-        .filter(|number| sent(pacer.frame(number * 33)).is_some())
-        .count();
+    let begun = (0..3_000).filter(|number| sent(pacer.frame(number * 33)).is_some()).count();
     assert_eq!(begun, IN_FLIGHT_MAX);
 }
 
@@ -46,11 +41,7 @@ fn one_frame_may_always_finish() {
     let mut finished = 0;
     for now in (0..60_000).step_by(33) {
         // The link carries the oldest frame only.
-        if let Some((index, _)) = under_way
-            .first()
-            .copied()
-            .filter(|(_, begun)| now - begun >= 1_000)
-        {
+        if let Some((index, _)) = under_way.first().copied().filter(|(_, begun)| now - begun >= 1_000) {
             under_way.remove(0);
             for frame in &mut under_way {
                 frame.1 = now;
@@ -77,11 +68,7 @@ fn a_frame_past_its_deadline_is_reset_only_after_another_has_completed() {
     let mut pacer = Pacer::new(0);
     assert_eq!(pacer.frame(0), Decision::Send(0));
     assert_eq!(pacer.frame(10), Decision::Send(1));
-    assert_eq!(
-        pacer.frame(DEADLINE_MS + 100),
-        Decision::Drop,
-        "none has completed yet"
-    );
+    assert_eq!(pacer.frame(DEADLINE_MS + 100), Decision::Drop, "none has completed yet");
     pacer.finished(1);
     assert_eq!(pacer.frame(DEADLINE_MS + 110), Decision::Send(2));
     assert_eq!(pacer.frame(DEADLINE_MS + 120), Decision::Reset(0, 3));
@@ -98,10 +85,7 @@ fn a_viewer_whose_reports_stand_still_is_paused_and_goes_on_with_them() {
     }
     assert_eq!(pacer.begun(), UNSEEN_MAX);
     pacer.report(u64::MAX);
-    assert!(
-        sent(pacer.frame(1_000_000)).is_some(),
-        "a report of too much counts as all that was sent"
-    );
+    assert!(sent(pacer.frame(1_000_000)).is_some(), "a report of too much counts as all that was sent");
 }
 
 #[test]
@@ -118,10 +102,7 @@ fn a_limited_viewer_gets_its_rate_over_jitter() {
             }
         }
         let wanted = u64::from(max_fps) * 10;
-        assert!(
-            (wanted - wanted / 10..=wanted + 1).contains(&count),
-            "{max_fps} fps gave {count} in 10 s"
-        );
+        assert!((wanted - wanted / 10..=wanted + 1).contains(&count), "{max_fps} fps gave {count} in 10 s");
     }
 }
 
@@ -136,24 +117,14 @@ fn an_index_that_was_not_used_is_used_again() {
 
 #[test]
 fn crossing_dials_settle_on_the_same_link_at_both_ends() {
-    let (a, b) = (
-        PeerId::of(Identity::generate().public()),
-        PeerId::of(Identity::generate().public()),
-    );
-    let young = |ours| Facts {
-        ours,
-        age: Duration::from_millis(3),
-    };
+    let (a, b) = (PeerId::of(Identity::generate().public()), PeerId::of(Identity::generate().public()));
+    let young = |ours| Facts { ours, age: Duration::from_millis(3) };
     // Each side has the link that it dialled and hears of the other's.
     let at_a = settle(&a, &b, young(true), young(false), false);
     let at_b = settle(&b, &a, young(true), young(false), false);
     assert_ne!(at_a, at_b, "one keeps its own, the other takes the new one");
     let keeper = if a < b { at_a } else { at_b };
-    assert_eq!(
-        keeper,
-        Verdict::Duplicate,
-        "the smaller PeerId's dial stays"
-    );
+    assert_eq!(keeper, Verdict::Duplicate, "the smaller PeerId's dial stays");
     // And the other way round in time.
     let at_a = settle(&a, &b, young(false), young(true), false);
     assert_eq!(at_a == Verdict::Replace, a < b);
@@ -161,34 +132,13 @@ fn crossing_dials_settle_on_the_same_link_at_both_ends() {
 
 #[test]
 fn a_newer_dial_replaces_and_a_named_one_takes_over() {
-    let (a, b) = (
-        PeerId::of(Identity::generate().public()),
-        PeerId::of(Identity::generate().public()),
-    );
+    let (a, b) = (PeerId::of(Identity::generate().public()), PeerId::of(Identity::generate().public()));
     for ours in [true, false] {
-        let facts = Facts {
-            ours,
-            age: Duration::ZERO,
-        };
+        let facts = Facts { ours, age: Duration::ZERO };
         assert_eq!(settle(&a, &b, facts, facts, false), Verdict::Replace);
         assert_eq!(settle(&a, &b, facts, facts, true), Verdict::TakeOver);
-        let old = Facts {
-            ours,
-            age: CROSSING_MAX + Duration::from_millis(1),
-        };
-        assert_eq!(
-            settle(
-                &a,
-                &b,
-                old,
-                Facts {
-                    ours: !ours,
-                    age: Duration::ZERO
-                },
-                false
-            ),
-            Verdict::Replace
-        );
+        let old = Facts { ours, age: CROSSING_MAX + Duration::from_millis(1) };
+        assert_eq!(settle(&a, &b, old, Facts { ours: !ours, age: Duration::ZERO }, false), Verdict::Replace);
     }
 }
 
@@ -226,7 +176,7 @@ proptest! {
         for (what, wait) in steps {
             now += wait;
             match what {
-                0 | 1 | 2 => match pacer.frame(now) {
+                0..=2 => match pacer.frame(now) {
                     Decision::Send(index) => { under_way.insert(index); }
                     Decision::Reset(old, index) => { prop_assert!(under_way.remove(&old)); under_way.insert(index); }
                     Decision::Drop => {}

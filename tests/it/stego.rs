@@ -2,8 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use miyu::stego::{
-    Canvas, CanvasError, PathKey, TooLong, capacity_bytes, digest_invariant, embed, embedder,
-    extractor,
+    Canvas, CanvasError, PathKey, TooLong, capacity_bytes, digest_invariant, embed, embedder, extractor,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -33,17 +32,9 @@ fn picture(width: u32, height: u32, channels: u8, seed: u64) -> Vec<u8> {
             for channel in 0..channels {
                 let flat = x < width / 8;
                 let base = ((x * 3 + y * 2 + u32::from(channel) * 40) % 330) as i32 - 30;
-                let value = if flat {
-                    100
-                } else {
-                    base + rng.random_range(-noise..=noise)
-                };
+                let value = if flat { 100 } else { base + rng.random_range(-noise..=noise) };
                 let alpha = if x % 16 == 5 { 0 } else { 200 };
-                data.push(if channel == 3 {
-                    alpha
-                } else {
-                    value.clamp(0, 255) as u8
-                });
+                data.push(if channel == 3 { alpha } else { value.clamp(0, 255) as u8 });
             }
         }
     }
@@ -65,19 +56,7 @@ fn invariant(width: u32, height: u32, channels: u8, data: &mut [u8]) -> Vec<u8> 
 
 #[test]
 fn round_trips_over_many_sizes() {
-    let sizes = [
-        (1, 1),
-        (1, 9),
-        (2, 2),
-        (3, 3),
-        (4, 4),
-        (5, 7),
-        (31, 17),
-        (64, 64),
-        (127, 33),
-        (33, 128),
-        (200, 151),
-    ];
+    let sizes = [(1, 1), (1, 9), (2, 2), (3, 3), (4, 4), (5, 7), (31, 17), (64, 64), (127, 33), (33, 128), (200, 151)];
     for (seed, (width, height)) in (1u64..).zip(sizes) {
         for channels in [3, 4] {
             let clean = picture(width, height, channels, seed);
@@ -87,20 +66,11 @@ fn round_trips_over_many_sizes() {
             let payload = bytes(capacity, seed ^ 55);
             embed(&mut canvas, &mut Seeded::new(seed), &payload).unwrap();
 
-            assert_eq!(
-                capacity_bytes(&canvas),
-                capacity,
-                "the receiver finds the same capacity"
-            );
-            let read = extractor(&canvas, Seeded::new(seed))
-                .read(capacity)
-                .unwrap();
+            assert_eq!(capacity_bytes(&canvas), capacity, "the receiver finds the same capacity");
+            let read = extractor(&canvas, Seeded::new(seed)).read(capacity).unwrap();
             assert_eq!(read, payload, "{width}x{height}x{channels}");
             for (index, (before, after)) in clean.iter().zip(&data).enumerate() {
-                assert!(
-                    before.abs_diff(*after) <= 1,
-                    "sample {index} of {width}x{height}: {before} to {after}"
-                );
+                assert!(before.abs_diff(*after) <= 1, "sample {index} of {width}x{height}: {before} to {after}");
             }
         }
     }
@@ -113,13 +83,7 @@ fn small_pictures_hold_nothing_and_say_so() {
         let mut canvas = Canvas::new(width, height, 3, &mut data).unwrap();
         assert_eq!(capacity_bytes(&canvas), 0);
         let refused = embed(&mut canvas, &mut Seeded::new(1), b"x");
-        assert_eq!(
-            refused,
-            Err(TooLong {
-                capacity: 0,
-                wanted: 1
-            })
-        );
+        assert_eq!(refused, Err(TooLong { capacity: 0, wanted: 1 }));
         assert_eq!(extractor(&canvas, Seeded::new(1)).read(1), None);
         assert_eq!(extractor(&canvas, Seeded::new(1)).read(0), Some(Vec::new()));
     }
@@ -128,17 +92,9 @@ fn small_pictures_hold_nothing_and_say_so() {
 #[test]
 fn flat_and_clipped_pictures_hold_nothing() {
     let mut flat = vec![90; 64 * 64 * 3];
-    assert_eq!(
-        capacity_bytes(&Canvas::new(64, 64, 3, &mut flat).unwrap()),
-        0
-    );
-    let mut clipped: Vec<u8> = (0..64 * 64 * 3)
-        .map(|at| if at / 3 % 3 == 0 { 0 } else { 255 })
-        .collect();
-    assert_eq!(
-        capacity_bytes(&Canvas::new(64, 64, 3, &mut clipped).unwrap()),
-        0
-    );
+    assert_eq!(capacity_bytes(&Canvas::new(64, 64, 3, &mut flat).unwrap()), 0);
+    let mut clipped: Vec<u8> = (0..64 * 64 * 3).map(|at| if at / 3 % 3 == 0 { 0 } else { 255 }).collect();
+    assert_eq!(capacity_bytes(&Canvas::new(64, 64, 3, &mut clipped).unwrap()), 0);
 }
 
 #[test]
@@ -149,13 +105,7 @@ fn capacity_is_exact() {
     let capacity = capacity_bytes(&canvas);
     assert!(capacity > 100);
     let refused = embed(&mut canvas, &mut Seeded::new(2), &bytes(capacity + 1, 3));
-    assert_eq!(
-        refused,
-        Err(TooLong {
-            capacity,
-            wanted: capacity + 1
-        })
-    );
+    assert_eq!(refused, Err(TooLong { capacity, wanted: capacity + 1 }));
     assert_eq!(data, clean, "a refusal changes nothing");
     let mut canvas = Canvas::new(90, 71, 3, &mut data).unwrap();
     embed(&mut canvas, &mut Seeded::new(2), &bytes(capacity, 3)).unwrap();
@@ -197,11 +147,7 @@ fn another_key_finds_noise() {
     let payload = bytes(capacity, 5);
     embed(&mut canvas, &mut Seeded::new(1), &payload).unwrap();
     let read = extractor(&canvas, Seeded::new(2)).read(capacity).unwrap();
-    let same: u32 = read
-        .iter()
-        .zip(&payload)
-        .map(|(a, b)| (a ^ b).count_zeros())
-        .sum();
+    let same: u32 = read.iter().zip(&payload).map(|(a, b)| (a ^ b).count_zeros()).sum();
     let share = f64::from(same) / (capacity * 8) as f64;
     assert!((0.47..0.53).contains(&share), "{share}");
 }
@@ -251,19 +197,14 @@ fn alpha_and_invisible_pixels_stay() {
 #[test]
 fn grey_pictures_stay_grey() {
     let mut rng = StdRng::seed_from_u64(3);
-    let clean: Vec<u8> = (0..80 * 80)
-        .flat_map(|_| [rng.random_range(0..=255u8); 3])
-        .collect();
+    let clean: Vec<u8> = (0..80 * 80).flat_map(|_| [rng.random_range(0..=255u8); 3]).collect();
     let mut data = clean.clone();
     let mut canvas = Canvas::new(80, 80, 3, &mut data).unwrap();
     let capacity = capacity_bytes(&canvas);
     let payload = bytes(capacity, 1);
     assert!(capacity > 50);
     embed(&mut canvas, &mut Seeded::new(8), &payload).unwrap();
-    assert_eq!(
-        extractor(&canvas, Seeded::new(8)).read(capacity),
-        Some(payload)
-    );
+    assert_eq!(extractor(&canvas, Seeded::new(8)).read(capacity), Some(payload));
     assert_ne!(data, clean);
     for pixel in data.chunks_exact(3) {
         assert!(pixel[0] == pixel[1] && pixel[1] == pixel[2], "{pixel:?}");
@@ -278,12 +219,7 @@ fn half_of_the_placed_bits_change_a_sample_evenly_up_and_down() {
         let mut data = clean.clone();
         let mut canvas = Canvas::new(72, 50, 3, &mut data).unwrap();
         let capacity = capacity_bytes(&canvas);
-        embed(
-            &mut canvas,
-            &mut Seeded::new(seed + 1000),
-            &bytes(capacity, seed + 7),
-        )
-        .unwrap();
+        embed(&mut canvas, &mut Seeded::new(seed + 1000), &bytes(capacity, seed + 7)).unwrap();
         placed += capacity as u64 * 8;
         for (before, after) in clean.iter().zip(&data) {
             up += u64::from(after > before);
@@ -293,14 +229,8 @@ fn half_of_the_placed_bits_change_a_sample_evenly_up_and_down() {
     let changed = (up + down) as f64 / placed as f64;
     let upward = up as f64 / (up + down) as f64;
     assert!(placed > 50_000, "{placed}");
-    assert!(
-        (0.49..0.51).contains(&changed),
-        "{changed} of the bits changed a sample"
-    );
-    assert!(
-        (0.48..0.52).contains(&upward),
-        "{upward} of the changes went up"
-    );
+    assert!((0.49..0.51).contains(&changed), "{changed} of the bits changed a sample");
+    assert!((0.48..0.52).contains(&upward), "{upward} of the changes went up");
 }
 
 #[test]
@@ -313,11 +243,7 @@ fn extremes_of_the_scale_never_wrap() {
         for x in 0..width {
             let odd = (x + y) % 2 == 1;
             for _ in 0..3 {
-                clean.push(if odd {
-                    if x % 4 < 2 { 0 } else { 255 }
-                } else {
-                    rng.random_range(20..230)
-                });
+                clean.push(if odd { if x % 4 < 2 { 0 } else { 255 } } else { rng.random_range(20..230) });
             }
         }
     }
@@ -327,45 +253,19 @@ fn extremes_of_the_scale_never_wrap() {
     let payload = bytes(capacity, 4);
     assert!(capacity > 200);
     embed(&mut canvas, &mut Seeded::new(9), &payload).unwrap();
-    assert_eq!(
-        extractor(&canvas, Seeded::new(9)).read(capacity),
-        Some(payload)
-    );
-    assert!(
-        clean
-            .iter()
-            .zip(&data)
-            .all(|(before, after)| before.abs_diff(*after) <= 1)
-    );
+    assert_eq!(extractor(&canvas, Seeded::new(9)).read(capacity), Some(payload));
+    assert!(clean.iter().zip(&data).all(|(before, after)| before.abs_diff(*after) <= 1));
 }
 
 #[test]
 fn wrong_buffers_are_named() {
     let mut data = vec![0; 48];
-    assert_eq!(
-        Canvas::new(4, 4, 2, &mut data).unwrap_err(),
-        CanvasError::Channels { channels: 2 }
-    );
-    assert_eq!(
-        Canvas::new(0, 4, 3, &mut data).unwrap_err(),
-        CanvasError::Size {
-            width: 0,
-            height: 4
-        }
-    );
+    assert_eq!(Canvas::new(4, 4, 2, &mut data).unwrap_err(), CanvasError::Channels { channels: 2 });
+    assert_eq!(Canvas::new(0, 4, 3, &mut data).unwrap_err(), CanvasError::Size { width: 0, height: 4 });
     assert_eq!(
         Canvas::new(u32::MAX, u32::MAX, 3, &mut data).unwrap_err(),
-        CanvasError::Size {
-            width: u32::MAX,
-            height: u32::MAX
-        }
+        CanvasError::Size { width: u32::MAX, height: u32::MAX }
     );
-    assert_eq!(
-        Canvas::new(5, 4, 3, &mut data).unwrap_err(),
-        CanvasError::Length {
-            wanted: 60,
-            got: 48
-        }
-    );
+    assert_eq!(Canvas::new(5, 4, 3, &mut data).unwrap_err(), CanvasError::Length { wanted: 60, got: 48 });
     assert!(Canvas::new(4, 4, 3, &mut data).is_ok());
 }

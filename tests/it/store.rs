@@ -19,9 +19,8 @@ use miyu::crypto::sm2::SecretKey;
 use miyu::crypto::sm3;
 use miyu::identity::PeerId;
 use miyu::store::{
-    Body, CHUNK_BYTES, Complete, DISK_RESERVE_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind,
-    Known, Lease, Message, MessageId, NewOutgoing, PARTIALS_PER_PEER_MAX, State, Store, StoreError,
-    TEXT_BYTES_MAX, lock_long_lived,
+    Body, CHUNK_BYTES, Complete, DISK_RESERVE_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind, Known, Lease,
+    Message, MessageId, NewOutgoing, PARTIALS_PER_PEER_MAX, State, Store, StoreError, TEXT_BYTES_MAX, lock_long_lived,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -42,10 +41,7 @@ fn id(n: u16) -> MessageId {
 }
 
 fn lease(owner: u8, until_ms: i64) -> Lease {
-    Lease {
-        owner: [owner; 16],
-        until_ms,
-    }
+    Lease { owner: [owner; 16], until_ms }
 }
 
 fn bytes(seed: u64, count: usize) -> Vec<u8> {
@@ -55,16 +51,7 @@ fn bytes(seed: u64, count: usize) -> Vec<u8> {
 }
 
 fn outgoing(n: u16, kind: Kind, body: Body) -> NewOutgoing {
-    NewOutgoing {
-        id: id(n),
-        peer: peer(1),
-        kind,
-        text: None,
-        hidden: None,
-        name: None,
-        mime: None,
-        body,
-    }
+    NewOutgoing { id: id(n), peer: peer(1), kind, text: None, hidden: None, name: None, mime: None, body }
 }
 
 fn text(n: u16) -> NewOutgoing {

@@ -24,10 +24,7 @@ async fn recorded_initial(from: &Identity, key: &PublicKey) -> Vec<u8> {
     let endpoint = bare(from);
     let _dial = endpoint.dial(tap.local_addr().unwrap(), key).unwrap();
     let mut bytes = vec![0; 2048];
-    let (length, _) = tokio::time::timeout(PATIENCE, tap.recv_from(&mut bytes))
-        .await
-        .unwrap()
-        .unwrap();
+    let (length, _) = tokio::time::timeout(PATIENCE, tap.recv_from(&mut bytes)).await.unwrap().unwrap();
     bytes.truncate(length);
     assert!(length >= 1200 && bytes[0] & 0x80 != 0);
     bytes
@@ -35,12 +32,7 @@ async fn recorded_initial(from: &Identity, key: &PublicKey) -> Vec<u8> {
 
 /// Sends in portions that fit the socket's buffer, each followed by a live link's round trip: when that comes back, the
 /// node has read and judged everything before it.
-async fn probe(
-    socket: &UdpSocket,
-    target: &Actor,
-    friend: &Actor,
-    datagrams: &[Vec<u8>],
-) -> Traffic {
+async fn probe(socket: &UdpSocket, target: &Actor, friend: &Actor, datagrams: &[Vec<u8>]) -> Traffic {
     let address = target.settings.listen;
     for portion in datagrams.chunks(100) {
         for datagram in portion {
@@ -60,11 +52,7 @@ fn answers(socket: &UdpSocket) -> usize {
 async fn linked_pair() -> (Actor, Actor) {
     let (mut alice, bob) = pair(ALL, ALL).await;
     alice.node().connect("bob").await.unwrap();
-    alice
-        .wait("link", |event| {
-            matches!(event, miyu::node::Event::Connected(_)).then_some(())
-        })
-        .await;
+    alice.wait("link", |event| matches!(event, miyu::node::Event::Connected(_)).then_some(())).await;
     (alice, bob)
 }
 
@@ -93,13 +81,7 @@ fn forged(rng: &mut impl Rng) -> Vec<Vec<u8>> {
         }
     }
     // Initials, 0-RTT, Handshake and Retry of version 0, 1 and ours, DCIDs of 0 to 20 bytes, with and without a token.
-    for version in [
-        [0; 4],
-        [0, 0, 0, 1],
-        [0x6b, 0x33, 0x43, 0xcf],
-        *b"SMQ1",
-        [0x0a, 0x1a, 0x2a, 0x3a],
-    ] {
+    for version in [[0; 4], [0, 0, 0, 1], [0x6b, 0x33, 0x43, 0xcf], *b"SMQ1", [0x0a, 0x1a, 0x2a, 0x3a]] {
         for kind in [0xc0, 0xd0, 0xe0, 0xf0, 0x80] {
             for dcid_len in 0..=21 {
                 let mut dcid = vec![0; dcid_len];
@@ -110,15 +92,7 @@ fn forged(rng: &mut impl Rng) -> Vec<Vec<u8>> {
                 let rest = [&[8][..], &random[..8], &[0, 0x44, 0x4c], &random[8..1108]].concat();
                 all.push(long_header(kind | 0x03, version, &dcid, &rest, 1200));
                 // A token of 32 bytes.
-                let rest = [
-                    &[8][..],
-                    &random[..8],
-                    &[32],
-                    &random[..32],
-                    &[0x44, 0x4c],
-                    &random[8..1108],
-                ]
-                .concat();
+                let rest = [&[8][..], &random[..8], &[32], &random[..32], &[0x44, 0x4c], &random[8..1108]].concat();
                 all.push(long_header(kind | 0x03, version, &dcid, &rest, 1252));
             }
         }
@@ -158,24 +132,14 @@ async fn no_probe_of_a_stranger_is_answered() {
     let socket = socket().await;
     let before = bob.node().status().traffic;
     let after = probe(&socket, &bob, &alice, &probes).await;
-    assert_eq!(
-        answers(&socket),
-        0,
-        "a stranger was answered (seed {seed:#x})"
-    );
-    assert!(
-        after.strangers > before.strangers + 1_000,
-        "the node has seen the probes: {after:?}"
-    );
+    assert_eq!(answers(&socket), 0, "a stranger was answered (seed {seed:#x})");
+    assert!(after.strangers > before.strangers + 1_000, "the node has seen the probes: {after:?}");
 
     // The unspoiled one is answered: eve knows bob's public key. It then is judged, and nothing more comes of it.
     socket.send_to(&good, bob.settings.listen).await.unwrap();
     let mut bytes = [0; 2048];
     let answer = tokio::time::timeout(PATIENCE, socket.recv_from(&mut bytes)).await;
-    assert!(
-        answer.is_ok(),
-        "who knows the key is answered, or this test could not fail"
-    );
+    assert!(answer.is_ok(), "who knows the key is answered, or this test could not fail");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,21 +149,14 @@ async fn a_recorded_knock_is_not_answered_again_after_a_restart() {
     let first = socket().await;
     first.send_to(&good, bob.settings.listen).await.unwrap();
     let mut bytes = [0; 2048];
-    tokio::time::timeout(PATIENCE, first.recv_from(&mut bytes))
-        .await
-        .expect("the first time")
-        .unwrap();
+    tokio::time::timeout(PATIENCE, first.recv_from(&mut bytes)).await.expect("the first time").unwrap();
 
     bob.stop().await;
     bob.start().await;
     let second = socket().await;
     alice.node().connect("bob").await.unwrap();
     let traffic = probe(&second, &bob, &alice, &vec![good; 50]).await;
-    assert_eq!(
-        answers(&second),
-        0,
-        "a recorded knock was answered after a restart"
-    );
+    assert_eq!(answers(&second), 0, "a recorded knock was answered after a restart");
     assert_eq!(traffic.replays, 50);
 }
 
@@ -238,15 +195,10 @@ async fn a_recorded_session_replayed_from_elsewhere_is_not_answered() {
     let carol_id = Identity::generate();
     // Carol is in the table too, and dials through a relay that records her datagrams.
     bob.stop().await;
-    bob.settings
-        .peers
-        .push(entry("carol", &carol_id, None, ALL));
+    bob.settings.peers.push(entry("carol", &carol_id, None, ALL));
     bob.start().await;
     let (through, seen) = relay(bob.settings.listen).await;
-    let mut carol = Actor::new(
-        &carol_id,
-        vec![entry("bob", &bob.identity, Some(through), ALL)],
-    );
+    let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob.identity, Some(through), ALL)]);
     carol.start().await;
     carol.node().ping("bob").await.unwrap();
     alice.node().ping("bob").await.unwrap();
@@ -255,71 +207,38 @@ async fn a_recorded_session_replayed_from_elsewhere_is_not_answered() {
     assert!(recorded.len() > 3);
     let stranger = socket().await;
     probe(&stranger, &bob, &alice, &recorded).await;
-    assert_eq!(
-        answers(&stranger),
-        0,
-        "a live session's datagrams were answered to a stranger"
-    );
-    carol
-        .node()
-        .ping("bob")
-        .await
-        .expect("the live session goes on");
+    assert_eq!(answers(&stranger), 0, "a live session's datagrams were answered to a stranger");
+    carol.node().ping("bob").await.expect("the live session goes on");
 
     carol.stop().await;
     let recorded = seen.lock().unwrap().clone();
     probe(&stranger, &bob, &alice, &recorded).await;
-    assert_eq!(
-        answers(&stranger),
-        0,
-        "an ended session's datagrams were answered to a stranger"
-    );
+    assert_eq!(answers(&stranger), 0, "an ended session's datagrams were answered to a stranger");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dialler_that_is_not_in_the_table_is_told_so() {
     let (_alice, bob) = linked_pair().await;
     let eve_id = Identity::generate();
-    let mut eve = Actor::new(
-        &eve_id,
-        vec![entry("bob", &bob.identity, Some(bob.settings.listen), ALL)],
-    );
+    let mut eve = Actor::new(&eve_id, vec![entry("bob", &bob.identity, Some(bob.settings.listen), ALL)]);
     eve.start().await;
     let error = eve.node().connect("bob").await.unwrap_err();
-    assert!(
-        matches!(error, DialError::NotInTheirTable { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, DialError::NotInTheirTable { .. }), "{error}");
     let hint = error.hint().unwrap();
-    assert!(
-        hint.contains(&miyu::identity::key_line(eve_id.public())),
-        "the mend names the key that they need: {hint}"
-    );
-    assert!(
-        bob.node()
-            .status()
-            .links
-            .iter()
-            .all(|link| link.peer == "alice")
-    );
+    assert!(hint.contains(&miyu::identity::key_line(eve_id.public())), "the mend names the key that they need: {hint}");
+    assert!(bob.node().status().links.iter().all(|link| link.peer == "alice"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_in_our_table_hears_nothing_and_says_what_to_compare() {
     let (_alice, bob) = linked_pair().await;
     let (carol_id, wrong) = (Identity::generate(), Identity::generate());
-    let mut carol = Actor::new(
-        &carol_id,
-        vec![entry("bob", &wrong, Some(bob.settings.listen), ALL)],
-    );
+    let mut carol = Actor::new(&carol_id, vec![entry("bob", &wrong, Some(bob.settings.listen), ALL)]);
     carol.start().await;
     let error = carol.node().connect("bob").await.unwrap_err();
     assert!(matches!(error, DialError::NothingHeard { .. }), "{error}");
     let hint = error.hint().unwrap();
-    assert!(
-        hint.contains("firewall") && hint.contains("miyu id"),
-        "{hint}"
-    );
+    assert!(hint.contains("firewall") && hint.contains("miyu id"), "{hint}");
     let traffic = bob.node().status().traffic;
     assert!(traffic.strangers > 0);
 }
@@ -327,11 +246,7 @@ async fn a_wrong_key_in_our_table_hears_nothing_and_says_what_to_compare() {
 /// The holder of an address that has stolen nothing but a public key cannot answer for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_responder_with_another_key_is_never_taken_for_the_peer() {
-    let (alice_id, bob_id, eve_id) = (
-        Identity::generate(),
-        Identity::generate(),
-        Identity::generate(),
-    );
+    let (alice_id, bob_id, eve_id) = (Identity::generate(), Identity::generate(), Identity::generate());
     let eve = bare(&eve_id);
     let accepting = eve.clone();
     tokio::spawn(async move {
@@ -339,15 +254,101 @@ async fn a_responder_with_another_key_is_never_taken_for_the_peer() {
             let _ = attempt.finish().await;
         }
     });
-    let mut alice = Actor::new(
-        &alice_id,
-        vec![entry("bob", &bob_id, Some(eve.local_addr().unwrap()), ALL)],
-    );
+    let mut alice = Actor::new(&alice_id, vec![entry("bob", &bob_id, Some(eve.local_addr().unwrap()), ALL)]);
     alice.start().await;
-    let error = tokio::time::timeout(Duration::from_secs(30), alice.node().connect("bob"))
-        .await
-        .unwrap()
-        .unwrap_err();
+    let error = tokio::time::timeout(Duration::from_secs(30), alice.node().connect("bob")).await.unwrap().unwrap_err();
     assert!(matches!(error, DialError::NothingHeard { .. }), "{error}");
     assert!(alice.node().status().links.is_empty());
+}
+
+/// A coalesced Retry or Version Negotiation is not authenticated either: it must not end a session, nor be answered.
+fn coalesced(live: &[u8]) -> Vec<Vec<u8>> {
+    // The connection id that the responder issued stands in the short headers of what the dialler sent it.
+    let mut first = vec![0xe3];
+    first.extend(*b"SMQ1");
+    first.push(8);
+    first.extend(live);
+    first.extend([0, 30]);
+    first.extend([0x5a; 30]);
+    let mut retry = vec![0xf0];
+    retry.extend(*b"SMQ1");
+    retry.push(8);
+    retry.extend(live);
+    retry.push(0);
+    retry.extend([7; 60]);
+    let mut negotiation = vec![0xc0, 0, 0, 0, 0, 8];
+    negotiation.extend(live);
+    negotiation.extend([0, 0, 0, 0, 1]);
+    let mut endless = vec![0xe3];
+    endless.extend(*b"SMQ1");
+    endless.push(8);
+    endless.extend(live);
+    // A length of 2^32 - 16.
+    endless.extend([0, 0xc0, 0, 0, 0, 0xff, 0xff, 0xff, 0xf0]);
+    endless.extend([1; 64]);
+    let mut all = vec![endless.clone()];
+    for second in [retry, negotiation, endless] {
+        all.push([first.clone(), second].concat());
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_seen_on_the_wire_open_nothing_and_end_nothing() {
+    let (alice, mut bob) = linked_pair().await;
+    let carol_id = Identity::generate();
+    bob.stop().await;
+    bob.settings.peers.push(entry("carol", &carol_id, None, ALL));
+    bob.start().await;
+    let (through, seen) = relay(bob.settings.listen).await;
+    let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob.identity, Some(through), ALL)]);
+    carol.start().await;
+    carol.node().ping("bob").await.unwrap();
+    alice.node().ping("bob").await.unwrap();
+    let short = seen.lock().unwrap().iter().find(|datagram| datagram[0] & 0x80 == 0).cloned().unwrap();
+    let live = &short[1..9];
+
+    let stranger = socket().await;
+    let mut rng = rand::rngs::StdRng::seed_from_u64(11);
+    let mut probes = coalesced(live);
+    let mut initials = Vec::new();
+    for _ in 0..200 {
+        let mut random = vec![0; 1180];
+        rng.fill_bytes(&mut random);
+        let rest = [&[0, 0, 0x44, 0x80][..], &random].concat();
+        initials.push(long_header(0xc0 | (random[0] & 0x0f), *b"SMQ1", live, &rest, 1200));
+    }
+    probes.extend(initials.clone());
+    probe(&stranger, &bob, &alice, &probes).await;
+    assert_eq!(answers(&stranger), 0, "while the session lives");
+    carol.node().ping("bob").await.expect("the session goes on");
+
+    // The id of a connection that is gone opens nothing, and costs no honest handshake its place.
+    carol.stop().await;
+    probe(&stranger, &bob, &alice, &initials).await;
+    assert_eq!(answers(&stranger), 0, "after the session");
+    carol.start().await;
+    carol.node().ping("bob").await.expect("200 forged Initials have used up no handshake");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_leaves_refuses_nobody_aloud() {
+    let (_alice, mut bob) = linked_pair().await;
+    let stranger = Arc::new(socket().await);
+    let address = bob.settings.listen;
+    // Forged knocks keep coming while the node closes.
+    let sender = stranger.clone();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let eve = Identity::generate();
+    let other = recorded_initial(&eve, eve.public()).await;
+    let knocking = tokio::spawn(async move {
+        while stopped.try_recv().is_err() {
+            let _ = sender.send_to(&other, address).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    bob.stop().await;
+    let _ = stop.send(());
+    knocking.await.unwrap();
+    assert_eq!(answers(&stranger), 0);
 }

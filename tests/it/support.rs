@@ -16,30 +16,13 @@ use tokio::sync::mpsc;
 /// Nothing in a test takes this long; where it does, the test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) const CHAT: Allow = Allow {
-    chat: true,
-    camera: false,
-};
-pub(crate) const ALL: Allow = Allow {
-    chat: true,
-    camera: true,
-};
-pub(crate) const NOTHING: Allow = Allow {
-    chat: false,
-    camera: false,
-};
+pub(crate) const CHAT: Allow = Allow { chat: true, camera: false };
+pub(crate) const ALL: Allow = Allow { chat: true, camera: true };
+pub(crate) const NOTHING: Allow = Allow { chat: false, camera: false };
 
 /// A peer of the table.
-pub(crate) fn entry(
-    name: &str,
-    identity: &Identity,
-    address: Option<SocketAddr>,
-    allow: Allow,
-) -> Peer {
-    let addresses = address.map(|address| Address {
-        host: address.ip().to_string(),
-        port: address.port(),
-    });
+pub(crate) fn entry(name: &str, identity: &Identity, address: Option<SocketAddr>, allow: Allow) -> Peer {
+    let addresses = address.map(|address| Address { host: address.ip().to_string(), port: address.port() });
     Peer {
         name: name.to_owned(),
         key: identity.public().clone(),
@@ -83,9 +66,7 @@ impl Actor {
     }
 
     pub(crate) async fn start(&mut self) -> SocketAddr {
-        let (node, events) = Node::start(self.identity.clone(), self.settings.clone())
-            .await
-            .unwrap();
+        let (node, events) = Node::start(self.identity.clone(), self.settings.clone()).await.unwrap();
         // A later start takes the same port.
         self.settings.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, node.address().port()));
         self.running = Some((node, events));
@@ -104,30 +85,16 @@ impl Actor {
     }
 
     /// The first event that `pick` takes.
-    pub(crate) async fn wait<T>(
-        &mut self,
-        what: &str,
-        mut pick: impl FnMut(Event) -> Option<T>,
-    ) -> T {
-        let Self {
-            running,
-            arrived,
-            concluded,
-            ..
-        } = self;
+    pub(crate) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+        let Self { running, arrived, concluded, .. } = self;
         let events = &mut running.as_mut().expect("the node runs").1;
         let waiting = async {
             loop {
-                let event = events
-                    .recv()
-                    .await
-                    .unwrap_or_else(|| panic!("the node stopped before {what}"));
+                let event = events.recv().await.unwrap_or_else(|| panic!("the node stopped before {what}"));
                 match &event {
                     Event::Message(message) => drop(arrived.insert(message.id, message.clone())),
                     Event::Delivered { id, .. } => drop(concluded.insert(*id, Ok(()))),
-                    Event::Failed { id, reason, .. } => {
-                        drop(concluded.insert(*id, Err(reason.clone())))
-                    }
+                    Event::Failed { id, reason, .. } => drop(concluded.insert(*id, Err(reason.clone()))),
                     _ => {}
                 }
                 if let Some(found) = pick(event) {
@@ -135,22 +102,11 @@ impl Actor {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, waiting)
-            .await
-            .unwrap_or_else(|_| panic!("no {what}"))
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("no {what}"))
     }
 
     pub(crate) async fn send(&self, to: &str, kind: DraftKind) -> MessageId {
-        self.node()
-            .send(
-                to,
-                Draft {
-                    kind,
-                    name: Some("name.bin".to_owned()),
-                },
-            )
-            .await
-            .unwrap()
+        self.node().send(to, Draft { kind, name: Some("name.bin".to_owned()) }).await.unwrap()
     }
 
     pub(crate) async fn arrival(&mut self, id: MessageId) -> Arrived {
@@ -173,10 +129,7 @@ pub(crate) async fn pair(bob_allows: Allow, alice_allows: Allow) -> (Actor, Acto
     let (alice_id, bob_id) = (Identity::generate(), Identity::generate());
     let mut bob = Actor::new(&bob_id, vec![entry("alice", &alice_id, None, bob_allows)]);
     let address = bob.start().await;
-    let mut alice = Actor::new(
-        &alice_id,
-        vec![entry("bob", &bob_id, Some(address), alice_allows)],
-    );
+    let mut alice = Actor::new(&alice_id, vec![entry("bob", &bob_id, Some(address), alice_allows)]);
     alice.start().await;
     (alice, bob)
 }
@@ -192,11 +145,7 @@ impl Trust for Anyone {
 
 /// A bare endpoint, for peers that do not follow the protocol.
 pub(crate) fn bare(identity: &Identity) -> Endpoint {
-    let options = Options {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        accepts: true,
-        knocks: None,
-    };
+    let options = Options { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), accepts: true, knocks: None };
     Endpoint::bind(identity, Arc::new(Anyone), &options).unwrap()
 }
 

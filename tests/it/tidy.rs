@@ -30,11 +30,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line, message: message.into() }
     }
 }
 
@@ -60,9 +56,7 @@ fn files_below(folder: &str) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(folder) else {
             return;
         };
-        let mut entries: Vec<_> = entries
-            .map(|entry| entry.expect("a readable folder"))
-            .collect();
+        let mut entries: Vec<_> = entries.map(|entry| entry.expect("a readable folder")).collect();
         entries.sort_by_key(std::fs::DirEntry::file_name);
         for entry in entries {
             let below = format!("{name}/{}", entry.file_name().to_string_lossy());
@@ -87,12 +81,7 @@ fn sources(folders: &[&str]) -> Vec<Source> {
         .iter()
         .flat_map(|folder| files_below(folder))
         .filter(|path| path.ends_with(".rs"))
-        .map(|path| {
-            Source::new(
-                &path,
-                &std::fs::read_to_string(top().join(&path)).expect("UTF-8 source"),
-            )
-        })
+        .map(|path| Source::new(&path, &std::fs::read_to_string(top().join(&path)).expect("UTF-8 source")))
         .collect();
     scan::mark_test_files(&mut read);
     read
@@ -100,19 +89,13 @@ fn sources(folders: &[&str]) -> Vec<Source> {
 
 /// Every text file that we wrote, with its content. `peers.toml` is left out: it is there to be edited.
 fn texts() -> Vec<(String, String)> {
-    let mut paths: Vec<String> = [
-        "src", "tests", "benches", "fuzz", "docs", "assets", ".config", ".ci",
-    ]
-    .iter()
-    .flat_map(|folder| files_below(folder))
-    .collect();
+    let mut paths: Vec<String> = ["src", "tests", "benches", "fuzz", "docs", "assets", ".config", ".ci"]
+        .iter()
+        .flat_map(|folder| files_below(folder))
+        .collect();
     paths.push("keys/README.md".to_owned());
     for entry in std::fs::read_dir(top()).expect("the top folder") {
-        let name = entry
-            .expect("an entry")
-            .file_name()
-            .to_string_lossy()
-            .into_owned();
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         if name != "peers.toml" {
             paths.push(name);
         }
@@ -120,21 +103,13 @@ fn texts() -> Vec<(String, String)> {
     paths.sort();
     let ours = |path: &String| {
         let name = path.rsplit('/').next().unwrap_or(path);
-        matches!(
-            name,
-            "x" | "run" | ".gitignore" | "LICENSE-MIT" | "LICENSE-APACHE"
-        ) || [".rs", ".md", ".toml", ".txt", ".cddl", ".sh", ".json"]
-            .iter()
-            .any(|end| name.ends_with(end))
+        matches!(name, "x" | "run" | ".gitignore" | "LICENSE-MIT" | "LICENSE-APACHE")
+            || [".rs", ".md", ".toml", ".txt", ".cddl", ".sh", ".json"].iter().any(|end| name.ends_with(end))
     };
     paths
         .into_iter()
         .filter(ours)
-        .filter_map(|path| {
-            std::fs::read_to_string(top().join(&path))
-                .ok()
-                .map(|text| (path, text))
-        })
+        .filter_map(|path| std::fs::read_to_string(top().join(&path)).ok().map(|text| (path, text)))
         .collect()
 }
 
@@ -147,55 +122,28 @@ fn modules_use_only_whom_the_design_lets_them() {
 
 #[test]
 fn unsafe_code_stands_in_crypto_simd_alone() {
-    report(
-        "unsafe code",
-        sources(&["src"])
-            .iter()
-            .flat_map(shape::unsafe_faults)
-            .collect(),
-    );
+    report("unsafe code", sources(&["src"]).iter().flat_map(shape::unsafe_faults).collect());
 }
 
 #[test]
 fn nothing_outside_tests_panics_without_a_reason() {
-    report(
-        "calls that can panic",
-        sources(&["src"])
-            .iter()
-            .flat_map(shape::panic_faults)
-            .collect(),
-    );
+    report("calls that can panic", sources(&["src"]).iter().flat_map(shape::panic_faults).collect());
 }
 
 #[test]
 fn files_and_functions_are_short() {
-    report(
-        "lengths",
-        shape::length_faults(&sources(&["src", "tests", "benches"])),
-    );
+    report("lengths", shape::length_faults(&sources(&["src", "tests", "benches"])));
 }
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    report(
-        "module documentation",
-        sources(&["src"])
-            .iter()
-            .flat_map(shape::head_faults)
-            .collect(),
-    );
+    report("module documentation", sources(&["src"]).iter().flat_map(shape::head_faults).collect());
 }
 
 #[test]
 fn texts_are_clean() {
     let texts = texts();
-    report(
-        "texts",
-        texts
-            .iter()
-            .flat_map(|(path, text)| words::faults(path, text))
-            .collect(),
-    );
+    report("texts", texts.iter().flat_map(|(path, text)| words::faults(path, text)).collect());
 }
 
 #[test]
@@ -204,13 +152,7 @@ fn every_vector_names_its_source() {
     let index = std::fs::read_to_string(top().join(folder).join("README.md")).unwrap_or_default();
     let faults = files_below(folder)
         .iter()
-        .filter_map(|path| {
-            documents::vector_fault(
-                path,
-                &std::fs::read(top().join(path)).expect("readable"),
-                &index,
-            )
-        })
+        .filter_map(|path| documents::vector_fault(path, &std::fs::read(top().join(path)).expect("readable"), &index))
         .collect();
     report("sources of vectors", faults);
 }
@@ -220,24 +162,16 @@ fn links_between_documents_lead_somewhere() {
     let faults = texts()
         .iter()
         .filter(|(path, _)| path.ends_with(".md"))
-        .flat_map(|(path, text)| {
-            documents::link_faults(path, text, &|target| top().join(target).exists())
-        })
+        .flat_map(|(path, text)| documents::link_faults(path, text, &|target| top().join(target).exists()))
         .collect();
     report("links", faults);
 }
 
 #[test]
 fn every_promise_of_the_threat_model_names_its_tests() {
-    let tests: Vec<String> = sources(&["src", "tests"])
-        .iter()
-        .flat_map(shape::tests_of)
-        .collect();
+    let tests: Vec<String> = sources(&["src", "tests"]).iter().flat_map(shape::tests_of).collect();
     let path = "docs/threat-model.md";
     let text = std::fs::read_to_string(top().join(path)).expect("the threat model");
     let is_test = |name: &str| tests.iter().any(|test| test == name);
-    report(
-        "promises and tests",
-        documents::guard_faults(path, &text, "## Promise and test", &is_test),
-    );
+    report("promises and tests", documents::guard_faults(path, &text, "## Promise and test", &is_test));
 }

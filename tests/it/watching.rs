@@ -10,23 +10,12 @@ use miyu::wire::{self, Hello, Opening, Reason, SizeClass, WatchRequest};
 use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry, pair};
 
 fn plan(size: (u32, u32), fps: f32) -> CameraPlan {
-    CameraPlan {
-        source: SourceSpec::Test,
-        settings: Settings {
-            size: Some(size),
-            fps,
-            quality: 80,
-        },
-    }
+    CameraPlan { source: SourceSpec::Test, settings: Settings { size: Some(size), fps, quality: 80 } }
 }
 
 async fn frame(watch: &mut WatchHandle) -> WatchFrame {
     loop {
-        match tokio::time::timeout(PATIENCE, watch.next())
-            .await
-            .expect("a frame")
-            .expect("the watch is open")
-        {
+        match tokio::time::timeout(PATIENCE, watch.next()).await.expect("a frame").expect("the watch is open") {
             WatchNews::Frame(frame) => return frame,
             WatchNews::Ended(error) => panic!("{error}"),
             WatchNews::Paused(_) | WatchNews::Resumed(_) => {}
@@ -38,11 +27,7 @@ async fn frame(watch: &mut WatchHandle) -> WatchFrame {
 async fn the_picture_that_is_seen_is_the_picture_that_was_taken() {
     let (alice, bob) = pair(ALL, ALL).await;
     bob.node().publish(plan((320, 240), 30.0)).await;
-    let mut watch = alice
-        .node()
-        .watch("bob", WatchOptions::default())
-        .await
-        .unwrap();
+    let mut watch = alice.node().watch("bob", WatchOptions::default()).await.unwrap();
     assert_eq!((watch.info.width, watch.info.height), (320, 240));
     let mut before = None;
     for _ in 0..20 {
@@ -61,26 +46,10 @@ async fn the_picture_that_is_seen_is_the_picture_that_was_taken() {
 async fn size_classes_and_rates_are_the_viewers_own() {
     let (alice, bob) = pair(ALL, ALL).await;
     bob.node().publish(plan((320, 240), 60.0)).await;
-    let options = |size, max_fps| WatchOptions {
-        max_fps,
-        size,
-        still: false,
-    };
-    let mut full = alice
-        .node()
-        .watch("bob", options(SizeClass::Full, 0))
-        .await
-        .unwrap();
-    let mut half = alice
-        .node()
-        .watch("bob", options(SizeClass::Half, 0))
-        .await
-        .unwrap();
-    let mut slow = alice
-        .node()
-        .watch("bob", options(SizeClass::Quarter, 5))
-        .await
-        .unwrap();
+    let options = |size, max_fps| WatchOptions { max_fps, size, still: false };
+    let mut full = alice.node().watch("bob", options(SizeClass::Full, 0)).await.unwrap();
+    let mut half = alice.node().watch("bob", options(SizeClass::Half, 0)).await.unwrap();
+    let mut slow = alice.node().watch("bob", options(SizeClass::Quarter, 5)).await.unwrap();
     assert_eq!(frame(&mut full).await.width, 320);
     assert_eq!((frame(&mut half).await.width, half.info.width), (160, 160));
     let first = frame(&mut slow).await;
@@ -90,11 +59,7 @@ async fn size_classes_and_rates_are_the_viewers_own() {
         last = frame(&mut slow).await.seq;
     }
     // Counted in the camera's own frames, not in time: 4 frames at 5 a second span about 48 at 60.
-    assert!(
-        (36..=80).contains(&(last - first.seq)),
-        "{}",
-        last - first.seq
-    );
+    assert!((36..=80).contains(&(last - first.seq)), "{}", last - first.seq);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,94 +68,32 @@ async fn a_still_is_one_picture_of_full_quality() {
     bob.node()
         .publish(CameraPlan {
             source: SourceSpec::Test,
-            settings: Settings {
-                size: Some((320, 240)),
-                fps: 30.0,
-                quality: 20,
-            },
+            settings: Settings { size: Some((320, 240)), fps: 30.0, quality: 20 },
         })
         .await;
-    let mut live = alice
-        .node()
-        .watch("bob", WatchOptions::default())
-        .await
-        .unwrap();
-    let mut still = alice
-        .node()
-        .watch(
-            "bob",
-            WatchOptions {
-                still: true,
-                ..WatchOptions::default()
-            },
-        )
-        .await
-        .unwrap();
+    let mut live = alice.node().watch("bob", WatchOptions::default()).await.unwrap();
+    let mut still = alice.node().watch("bob", WatchOptions { still: true, ..WatchOptions::default() }).await.unwrap();
     let (poor, good) = (frame(&mut live).await, frame(&mut still).await);
-    assert!(
-        good.jpeg.len() > poor.jpeg.len() * 3 / 2,
-        "{} against {}",
-        good.jpeg.len(),
-        poor.jpeg.len()
-    );
-    assert!(
-        tokio::time::timeout(PATIENCE, still.next())
-            .await
-            .unwrap()
-            .is_none(),
-        "one, and then the end"
-    );
+    assert!(good.jpeg.len() > poor.jpeg.len() * 3 / 2, "{} against {}", good.jpeg.len(), poor.jpeg.len());
+    assert!(tokio::time::timeout(PATIENCE, still.next()).await.unwrap().is_none(), "one, and then the end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_without_the_right_is_told_so() {
     let (alice, bob) = pair(CHAT, ALL).await;
     bob.node().publish(plan((160, 120), 10.0)).await;
-    let error = alice
-        .node()
-        .watch("bob", WatchOptions::default())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            WatchError::Refused {
-                reason: Reason::NotAllowed,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let error = alice.node().watch("bob", WatchOptions::default()).await.unwrap_err();
+    assert!(matches!(error, WatchError::Refused { reason: Reason::NotAllowed, .. }), "{error}");
     assert!(error.hint().unwrap().contains("allow"));
     let (alice, _bob) = pair(ALL, ALL).await;
-    let error = alice
-        .node()
-        .watch("bob", WatchOptions::default())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            WatchError::Refused {
-                reason: Reason::NoCamera,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let error = alice.node().watch("bob", WatchOptions::default()).await.unwrap_err();
+    assert!(matches!(error, WatchError::Refused { reason: Reason::NoCamera, .. }), "{error}");
 }
 
 /// Watches by hand and reads nothing at all.
-async fn dead_viewer(
-    camera: &Actor,
-    identity: &Identity,
-) -> (quinn::Connection, miyu::quic::Endpoint) {
+async fn dead_viewer(camera: &Actor, identity: &Identity) -> (quinn::Connection, miyu::quic::Endpoint) {
     let endpoint = bare(identity);
-    let conn = endpoint
-        .dial(camera.settings.listen, camera.identity.public())
-        .unwrap()
-        .await
-        .unwrap();
+    let conn = endpoint.dial(camera.settings.listen, camera.identity.public()).unwrap().await.unwrap();
     let (mut send, mut recv) = conn.open_bi().await.unwrap();
     let hello = Hello {
         instance: ByteArray::from([3; 16]),
@@ -200,21 +103,11 @@ async fn dead_viewer(
         camera: false,
         agent: None,
     };
-    send.write_all(&wire::encode(&Opening::Control(hello)).unwrap())
-        .await
-        .unwrap();
+    send.write_all(&wire::encode(&Opening::Control(hello)).unwrap()).await.unwrap();
     recv.read_exact(&mut [0; 4]).await.unwrap();
     let (mut watch, reply) = conn.open_bi().await.unwrap();
-    let request = WatchRequest {
-        watch: 0,
-        max_fps: 0,
-        size: SizeClass::Full,
-        still: false,
-    };
-    watch
-        .write_all(&wire::encode(&Opening::Watch(request)).unwrap())
-        .await
-        .unwrap();
+    let request = WatchRequest { watch: 0, max_fps: 0, size: SizeClass::Full, still: false };
+    watch.write_all(&wire::encode(&Opening::Watch(request)).unwrap()).await.unwrap();
     // Kept open, never read.
     std::mem::forget((send, recv, watch, reply));
     (conn, endpoint)
@@ -225,11 +118,8 @@ async fn viewers_that_stop_reading_do_not_slow_another_one() {
     let dead: Vec<Identity> = (0..4).map(|_| Identity::generate()).collect();
     let viewer = Identity::generate();
     let mut table = vec![entry("viewer", &viewer, None, ALL)];
-    table.extend(
-        dead.iter()
-            .enumerate()
-            .map(|(number, identity)| entry(&format!("dead{number}"), identity, None, ALL)),
-    );
+    table
+        .extend(dead.iter().enumerate().map(|(number, identity)| entry(&format!("dead{number}"), identity, None, ALL)));
     let mut camera = Actor::new(&Identity::generate(), table);
     let address = camera.start().await;
     camera.node().publish(plan((640, 480), 30.0)).await;
@@ -237,16 +127,9 @@ async fn viewers_that_stop_reading_do_not_slow_another_one() {
     for identity in &dead {
         held.push(dead_viewer(&camera, identity).await);
     }
-    let mut alice = Actor::new(
-        &viewer,
-        vec![entry("camera", &camera.identity, Some(address), ALL)],
-    );
+    let mut alice = Actor::new(&viewer, vec![entry("camera", &camera.identity, Some(address), ALL)]);
     alice.start().await;
-    let mut watch = alice
-        .node()
-        .watch("camera", WatchOptions::default())
-        .await
-        .unwrap();
+    let mut watch = alice.node().watch("camera", WatchOptions::default()).await.unwrap();
     let first = frame(&mut watch).await.seq;
     let mut last = first;
     while watch.counts().received < 150 {
@@ -257,9 +140,6 @@ async fn viewers_that_stop_reading_do_not_slow_another_one() {
     assert!(received * 100 >= taken * 95, "{received} of {taken}");
     assert_eq!(watch.counts().lost, 0);
     for (conn, _endpoint) in &held {
-        assert!(
-            conn.close_reason().is_none(),
-            "a dead viewer is left out, not thrown out"
-        );
+        assert!(conn.close_reason().is_none(), "a dead viewer is left out, not thrown out");
     }
 }

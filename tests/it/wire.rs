@@ -3,9 +3,8 @@
 use minicbor::bytes::ByteArray;
 use miyu::wire::limits::{DETAIL_BYTES_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX};
 use miyu::wire::{
-    Bye, Control, DeliveryReply, Frame, FrameHeader, Hello, Kind, Offer, Opening, Ping, Reason,
-    Refusal, Report, SizeClass, WatchReply, WatchRequest, Welcome, WireError, decode, encode,
-    length,
+    Bye, Control, DeliveryReply, Frame, FrameHeader, Hello, Kind, Offer, Opening, Ping, Reason, Refusal, Report,
+    SizeClass, WatchReply, WatchRequest, Welcome, WireError, decode, encode, length,
 };
 use proptest::prelude::*;
 
@@ -34,10 +33,7 @@ fn body<F: Frame>(frame: &F) -> Vec<u8> {
 fn a_ping_is_these_bytes() {
     let bytes = encode(&Control::Ping(Ping { number: 258 })).unwrap();
     // array(2) 2 array(1) map(1) 0: 258
-    assert_eq!(
-        bytes,
-        [0, 0, 0, 8, 0x82, 0x02, 0x81, 0xa1, 0x00, 0x19, 0x01, 0x02]
-    );
+    assert_eq!(bytes, [0, 0, 0, 8, 0x82, 0x02, 0x81, 0xa1, 0x00, 0x19, 0x01, 0x02]);
 }
 
 #[test]
@@ -54,33 +50,16 @@ fn every_frame_comes_back_as_it_went() {
         camera: true,
         agent: None,
     }));
-    round_trip(Opening::Watch(WatchRequest {
-        watch: u64::MAX,
-        max_fps: 0,
-        size: SizeClass::Quarter,
-        still: true,
-    }));
-    round_trip(DeliveryReply::Refusal(Refusal {
-        reason: Reason::Conflict,
-        detail: "x".into(),
-        retry: false,
-    }));
-    round_trip(Report {
-        seen: 1,
-        received: 2,
-        late: 3,
-        decode_us: 4,
-    });
+    round_trip(Opening::Watch(WatchRequest { watch: u64::MAX, max_fps: 0, size: SizeClass::Quarter, still: true }));
+    round_trip(DeliveryReply::Refusal(Refusal { reason: Reason::Conflict, detail: "x".into(), retry: false }));
+    round_trip(Report { seen: 1, received: 2, late: 3, decode_us: 4 });
 }
 
 #[test]
 fn a_later_version_may_add_keys_and_control_kinds() {
     // A Ping whose map has the unknown key 9 beside 0.
     let longer = [0x82, 0x02, 0x81, 0xa2, 0x00, 0x05, 0x09, 0x61, b'x'];
-    assert_eq!(
-        decode::<Control>(&longer).unwrap(),
-        Control::Ping(Ping { number: 5 })
-    );
+    assert_eq!(decode::<Control>(&longer).unwrap(), Control::Ping(Ping { number: 5 }));
     let unknown = [0x82, 0x18, 0x63, 0x81, 0xa0];
     assert_eq!(decode::<Control>(&unknown), Err(WireError::UnknownKind(99)));
 }
@@ -89,51 +68,20 @@ fn a_later_version_may_add_keys_and_control_kinds() {
 fn bounds_are_kept_in_both_directions() {
     let mut long = offer();
     long.name = Some("n".repeat(NAME_BYTES_MAX + 1));
-    assert!(matches!(
-        encode(&Opening::Deliver(long)),
-        Err(WireError::Field { field: "name", .. })
-    ));
+    assert!(matches!(encode(&Opening::Deliver(long)), Err(WireError::Field { field: "name", .. })));
     let mut unnumbered = offer();
     unnumbered.seq = 0;
-    assert!(matches!(
-        encode(&Opening::Deliver(unnumbered)),
-        Err(WireError::Field { field: "seq", .. })
-    ));
-    let long = Control::Bye(Bye {
-        detail: "d".repeat(DETAIL_BYTES_MAX + 1),
-    });
-    assert!(matches!(
-        encode(&long),
-        Err(WireError::Field {
-            field: "detail",
-            ..
-        })
-    ));
-    assert!(matches!(
-        length((FRAME_BYTES_MAX as u32 + 1).to_be_bytes()),
-        Err(WireError::TooLong { .. })
-    ));
-    assert!(matches!(
-        length(u32::MAX.to_be_bytes()),
-        Err(WireError::TooLong { .. })
-    ));
+    assert!(matches!(encode(&Opening::Deliver(unnumbered)), Err(WireError::Field { field: "seq", .. })));
+    let long = Control::Bye(Bye { detail: "d".repeat(DETAIL_BYTES_MAX + 1) });
+    assert!(matches!(encode(&long), Err(WireError::Field { field: "detail", .. })));
+    assert!(matches!(length((FRAME_BYTES_MAX as u32 + 1).to_be_bytes()), Err(WireError::TooLong { .. })));
+    assert!(matches!(length(u32::MAX.to_be_bytes()), Err(WireError::TooLong { .. })));
     let mut trailing = body(&Control::Ping(Ping { number: 1 }));
     trailing.push(0);
     assert_eq!(decode::<Control>(&trailing), Err(WireError::Trailing(1)));
-    let zero = FrameHeader {
-        watch: 0,
-        seq: 0,
-        index: 0,
-        captured_at_us: 0,
-        encoded_at_us: 0,
-        width: 0,
-        height: 1,
-        size: 0,
-    };
-    assert!(matches!(
-        encode(&zero),
-        Err(WireError::Field { field: "width", .. })
-    ));
+    let zero =
+        FrameHeader { watch: 0, seq: 0, index: 0, captured_at_us: 0, encoded_at_us: 0, width: 0, height: 1, size: 0 };
+    assert!(matches!(encode(&zero), Err(WireError::Field { field: "width", .. })));
 }
 
 /// Decodes as everything that a stream may begin with.

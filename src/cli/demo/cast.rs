@@ -37,34 +37,14 @@ pub(super) struct Cast {
 
 impl Cast {
     pub(super) async fn new() -> Outcome<Self> {
-        let folder = TempDir::new()
-            .map_err(|error| Failure::new(format!("cannot make a temporary folder: {error}")))?;
-        let [alice, bob, camera] = [
-            Identity::generate(),
-            Identity::generate(),
-            Identity::generate(),
-        ];
-        let chat = Allow {
-            chat: true,
-            camera: false,
-        };
-        let both = Allow {
-            chat: true,
-            camera: true,
-        };
+        let folder =
+            TempDir::new().map_err(|error| Failure::new(format!("cannot make a temporary folder: {error}")))?;
+        let [alice, bob, camera] = [Identity::generate(), Identity::generate(), Identity::generate()];
+        let chat = Allow { chat: true, camera: false };
+        let both = Allow { chat: true, camera: true };
         // Bob and the camera are dialled by alice, and know her key only.
-        let mut bob = Actor::new(
-            &bob,
-            folder.path(),
-            "bob",
-            vec![peer("alice", &alice, None, chat)],
-        );
-        let mut camera = Actor::new(
-            &camera,
-            folder.path(),
-            "camera",
-            vec![peer("alice", &alice, None, both)],
-        );
+        let mut bob = Actor::new(&bob, folder.path(), "bob", vec![peer("alice", &alice, None, chat)]);
+        let mut camera = Actor::new(&camera, folder.path(), "camera", vec![peer("alice", &alice, None, both)]);
         bob.start().await?;
         camera.start().await?;
         let peers = vec![
@@ -75,37 +55,23 @@ impl Cast {
         alice.start().await?;
         let plan = CameraPlan {
             source: SourceSpec::Test,
-            settings: CameraSettings {
-                size: Some((640, 480)),
-                fps: 30.0,
-                quality: 85,
-            },
+            settings: CameraSettings { size: Some((640, 480)), fps: 30.0, quality: 85 },
         };
         camera.node()?.publish(plan).await;
-        Ok(Self {
-            alice,
-            bob,
-            camera,
-            _folder: folder,
-        })
+        Ok(Self { alice, bob, camera, _folder: folder })
     }
 
     /// Bytes and datagrams that left the three sockets.
     pub(super) fn traffic(&self) -> (u64, u64) {
-        [&self.alice, &self.bob, &self.camera]
-            .iter()
-            .fold((0, 0), |(bytes, datagrams), actor| {
-                let (more_bytes, more_datagrams) = actor.traffic();
-                (bytes + more_bytes, datagrams + more_datagrams)
-            })
+        [&self.alice, &self.bob, &self.camera].iter().fold((0, 0), |(bytes, datagrams), actor| {
+            let (more_bytes, more_datagrams) = actor.traffic();
+            (bytes + more_bytes, datagrams + more_datagrams)
+        })
     }
 
     /// QUIC key updates at all three.
     pub(super) fn key_updates(&self) -> u64 {
-        [&self.alice, &self.bob, &self.camera]
-            .iter()
-            .map(|actor| actor.key_updates())
-            .sum()
+        [&self.alice, &self.bob, &self.camera].iter().map(|actor| actor.key_updates()).sum()
     }
 
     pub(super) async fn close(mut self) {
@@ -116,10 +82,7 @@ impl Cast {
 }
 
 fn peer(name: &str, identity: &Identity, address: Option<SocketAddr>, allow: Allow) -> Peer {
-    let addresses = address.map(|address| Address {
-        host: address.ip().to_string(),
-        port: address.port(),
-    });
+    let addresses = address.map(|address| Address { host: address.ip().to_string(), port: address.port() });
     Peer {
         name: name.to_owned(),
         key: (*identity.public()).clone(),
@@ -163,10 +126,7 @@ impl Actor {
     }
 
     pub(super) fn node(&self) -> Result<&Node, String> {
-        self.node
-            .as_ref()
-            .map(|(node, _)| node)
-            .ok_or_else(|| "this peer is away".to_owned())
+        self.node.as_ref().map(|(node, _)| node).ok_or_else(|| "this peer is away".to_owned())
     }
 
     /// Waits for the first event that `pick` takes.
@@ -212,11 +172,7 @@ impl Actor {
     }
 
     fn key_updates(&self) -> u64 {
-        self.gone_updates
-            + self
-                .node
-                .as_ref()
-                .map_or(0, |(node, _)| node.status().key_updates)
+        self.gone_updates + self.node.as_ref().map_or(0, |(node, _)| node.status().key_updates)
     }
 }
 

@@ -49,11 +49,7 @@ async fn play(options: &Options, printer: &Printer) -> Outcome {
     for name in steps::NAMES {
         let started = Instant::now();
         let result = steps::play(name, &mut cast, &mut seen, options.seconds).await;
-        let step = Step {
-            name,
-            result,
-            seconds: started.elapsed().as_secs_f64(),
-        };
+        let step = Step { name, result, seconds: started.elapsed().as_secs_f64() };
         failed += usize::from(step.result.is_err());
         tell(&step, printer);
         if step.result.is_err() && name == steps::NAMES[0] {
@@ -67,10 +63,8 @@ async fn play(options: &Options, printer: &Printer) -> Outcome {
     let seconds = begun.elapsed().as_secs_f64();
     summary(&seen, traffic, updates, failed, seconds, printer);
     if failed > 0 {
-        return Err(
-            Failure::new(format!("{failed} of {} steps failed", steps::NAMES.len()))
-                .hint("run it again with -v for the log"),
-        );
+        return Err(Failure::new(format!("{failed} of {} steps failed", steps::NAMES.len()))
+            .hint("run it again with -v for the log"));
     }
     Ok(())
 }
@@ -82,12 +76,7 @@ fn tell(step: &Step, printer: &Printer) {
     };
     let value = json!({ "event": "step", "name": step.name, "ok": ok, "detail": detail, "seconds": step.seconds });
     printer.result(&value, || {
-        format!(
-            "{} {:<11} {detail}  ({:.1} s)",
-            if ok { "ok  " } else { "FAIL" },
-            step.name,
-            step.seconds
-        )
+        format!("{} {:<11} {detail}  ({:.1} s)", if ok { "ok  " } else { "FAIL" }, step.name, step.seconds)
     });
 }
 
@@ -108,61 +97,33 @@ fn summary(
         "wire_bytes": bytes, "datagrams": datagrams, "key_updates": key_updates,
     });
     printer.result(&value, || {
-        let rows = [
-            (
-                "sent",
-                format!(
-                    "{} texts, {} picture, {} clip: {}",
-                    seen.texts,
-                    seen.pictures,
-                    seen.clips,
-                    size(seen.body_bytes)
-                ),
-            ),
-            (
-                "camera",
-                format!(
-                    "{} frames, {}, {:.1} a second",
-                    seen.frames,
-                    size(seen.frame_bytes),
-                    seen.fps
-                ),
-            ),
-            (
-                "loss",
-                format!("{} frames lost, {} late", seen.lost, seen.late),
-            ),
-            (
-                "latency",
-                format!(
-                    "{:.1} ms median, {:.1} ms p99, capture to viewer",
-                    seen.latency_p50_ms, seen.latency_p99_ms
-                ),
-            ),
-            ("round trip", format!("{:.2} ms", seen.rtt_ms)),
-            (
-                "on the wire",
-                format!(
-                    "{} in {datagrams} UDP datagrams, all three sockets",
-                    size(bytes)
-                ),
-            ),
-            (
-                "cipher",
-                format!("{}, {}, SM2 signatures", seen.suite, seen.group),
-            ),
-            ("key updates", key_updates.to_string()),
-        ];
+        let rows = rows(seen, (bytes, datagrams), key_updates);
         let mut table = String::from("\n");
         for (name, value) in rows {
             table.push_str(&format!("  {name:<12} {value}\n"));
         }
-        let verdict = if failed == 0 {
-            "everything worked".to_owned()
-        } else {
-            format!("{failed} steps failed")
-        };
+        let verdict = if failed == 0 { "everything worked".to_owned() } else { format!("{failed} steps failed") };
         table.push_str(&format!("\n{verdict}, in {seconds:.1} s"));
         table
     });
+}
+
+/// The table for people: what was sent, what it took, how it went.
+fn rows(seen: &Seen, (bytes, datagrams): (u64, u64), key_updates: u64) -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "sent",
+            format!("{} texts, {} picture, {} clip: {}", seen.texts, seen.pictures, seen.clips, size(seen.body_bytes)),
+        ),
+        ("camera", format!("{} frames, {}, {:.1} a second", seen.frames, size(seen.frame_bytes), seen.fps)),
+        ("loss", format!("{} frames lost, {} late", seen.lost, seen.late)),
+        (
+            "latency",
+            format!("{:.1} ms median, {:.1} ms p99, capture to viewer", seen.latency_p50_ms, seen.latency_p99_ms),
+        ),
+        ("round trip", format!("{:.2} ms", seen.rtt_ms)),
+        ("on the wire", format!("{} in {datagrams} UDP datagrams, all three sockets", size(bytes))),
+        ("cipher", format!("{}, {}, SM2 signatures", seen.suite, seen.group)),
+        ("key updates", key_updates.to_string()),
+    ]
 }

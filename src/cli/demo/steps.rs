@@ -11,15 +11,7 @@ use crate::media::{clip, jpeg};
 use crate::node::{Arrived, Draft, DraftKind, Event, MessageId, WatchNews, WatchOptions};
 
 /// The steps, in order.
-pub(super) const NAMES: [&str; 7] = [
-    "handshake",
-    "text",
-    "hidden text",
-    "voice clip",
-    "camera",
-    "away",
-    "stranger",
-];
+pub(super) const NAMES: [&str; 7] = ["handshake", "text", "hidden text", "voice clip", "camera", "away", "stranger"];
 const PATIENCE: Duration = Duration::from_secs(20);
 const PHOTO: &[u8] = include_bytes!("../../../assets/photo.png");
 const CLIP: &[u8] = include_bytes!("../../../assets/clip.wav");
@@ -44,12 +36,7 @@ pub(super) struct Seen {
     pub(super) latency_p99_ms: f64,
 }
 
-pub(super) async fn play(
-    name: &str,
-    cast: &mut Cast,
-    seen: &mut Seen,
-    seconds: u64,
-) -> Result<String, String> {
+pub(super) async fn play(name: &str, cast: &mut Cast, seen: &mut Seen, seconds: u64) -> Result<String, String> {
     match name {
         "handshake" => handshake(cast, seen).await,
         "text" => text(cast, seen).await,
@@ -63,24 +50,10 @@ pub(super) async fn play(
 
 async fn handshake(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
     let begun = Instant::now();
-    let link = cast
-        .alice
-        .node()?
-        .connect("bob")
-        .await
-        .map_err(|error| error.to_string())?;
+    let link = cast.alice.node()?.connect("bob").await.map_err(|error| error.to_string())?;
     let took = begun.elapsed();
-    cast.alice
-        .node()?
-        .connect("camera")
-        .await
-        .map_err(|error| error.to_string())?;
-    let pong = cast
-        .alice
-        .node()?
-        .ping("bob")
-        .await
-        .map_err(|error| error.to_string())?;
+    cast.alice.node()?.connect("camera").await.map_err(|error| error.to_string())?;
+    let pong = cast.alice.node()?.ping("bob").await.map_err(|error| error.to_string())?;
     seen.suite = link.suite;
     seen.group = link.group;
     seen.rtt_ms = pong.rtt.as_secs_f64() * 1000.0;
@@ -93,11 +66,7 @@ async fn handshake(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
 }
 
 async fn send(actor: &mut Actor, to: &str, draft: Draft) -> Result<MessageId, String> {
-    actor
-        .node()?
-        .send(to, draft)
-        .await
-        .map_err(|error| error.to_string())
+    actor.node()?.send(to, draft).await.map_err(|error| error.to_string())
 }
 
 async fn arrival(actor: &mut Actor, id: MessageId) -> Result<Arrived, String> {
@@ -112,24 +81,15 @@ async fn arrival(actor: &mut Actor, id: MessageId) -> Result<Arrived, String> {
 async fn receipt(actor: &mut Actor, id: MessageId) -> Result<u64, String> {
     actor
         .wait(PATIENCE, "receipt", |event| match event {
-            Event::Delivered {
-                id: delivered, ms, ..
-            } if delivered == id => Some(Ok(ms)),
-            Event::Failed {
-                id: failed, reason, ..
-            } if failed == id => Some(Err(reason)),
+            Event::Delivered { id: delivered, ms, .. } if delivered == id => Some(Ok(ms)),
+            Event::Failed { id: failed, reason, .. } if failed == id => Some(Err(reason)),
             _ => None,
         })
         .await?
 }
 
 /// Sends, and checks that exactly this came and that the sender has a receipt.
-async fn exchange(
-    from: &mut Actor,
-    to: &mut Actor,
-    name: &str,
-    draft: Draft,
-) -> Result<(Arrived, u64), String> {
+async fn exchange(from: &mut Actor, to: &mut Actor, name: &str, draft: Draft) -> Result<(Arrived, u64), String> {
     let id = send(from, name, draft).await?;
     let arrived = arrival(to, id).await?;
     let ms = receipt(from, id).await?;
@@ -137,64 +97,38 @@ async fn exchange(
 }
 
 fn says(text: &str) -> Draft {
-    Draft {
-        kind: DraftKind::Text(text.to_owned()),
-        name: None,
-    }
+    Draft { kind: DraftKind::Text(text.to_owned()), name: None }
 }
 
 fn expect(arrived: &Arrived, text: &str) -> Result<(), String> {
-    if arrived.text.as_deref() == Some(text) {
-        Ok(())
-    } else {
-        Err("another text arrived".to_owned())
-    }
+    if arrived.text.as_deref() == Some(text) { Ok(()) } else { Err("another text arrived".to_owned()) }
 }
 
 async fn text(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
-    let (to_bob, to_alice) = (
-        "hello bob, can you read this?",
-        "每个字都清楚。 Every word of it.",
-    );
+    let (to_bob, to_alice) = ("hello bob, can you read this?", "每个字都清楚。 Every word of it.");
     let (arrived, ms) = exchange(&mut cast.alice, &mut cast.bob, "bob", says(to_bob)).await?;
     expect(&arrived, to_bob)?;
-    let (arrived, back_ms) =
-        exchange(&mut cast.bob, &mut cast.alice, "alice", says(to_alice)).await?;
+    let (arrived, back_ms) = exchange(&mut cast.bob, &mut cast.alice, "alice", says(to_alice)).await?;
     expect(&arrived, to_alice)?;
     seen.texts += 2;
     seen.body_bytes += (to_bob.len() + to_alice.len()) as u64;
-    Ok(format!(
-        "both ways, on disk with a receipt in {ms} and {back_ms} ms"
-    ))
+    Ok(format!("both ways, on disk with a receipt in {ms} and {back_ms} ms"))
 }
 
 async fn hidden(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
-    let kind = DraftKind::Picture {
-        bytes: PHOTO.to_vec(),
-        hide: Some(SECRET.to_owned()),
-    };
-    let draft = Draft {
-        kind,
-        name: Some("photo.png".to_owned()),
-    };
+    let kind = DraftKind::Picture { bytes: PHOTO.to_vec(), hide: Some(SECRET.to_owned()) };
+    let draft = Draft { kind, name: Some("photo.png".to_owned()) };
     let (arrived, ms) = exchange(&mut cast.alice, &mut cast.bob, "bob", draft).await?;
     if arrived.hidden.as_deref() != Some(SECRET) {
         return Err("the hidden text was not found".to_owned());
     }
     seen.pictures += 1;
     seen.body_bytes += arrived.bytes;
-    Ok(format!(
-        "{} bytes in a photograph of {}, found by bob, receipt in {ms} ms",
-        SECRET.len(),
-        size(arrived.bytes)
-    ))
+    Ok(format!("{} bytes in a photograph of {}, found by bob, receipt in {ms} ms", SECRET.len(), size(arrived.bytes)))
 }
 
 async fn voice(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
-    let draft = Draft {
-        kind: DraftKind::Clip(CLIP.to_vec()),
-        name: Some("hello.wav".to_owned()),
-    };
+    let draft = Draft { kind: DraftKind::Clip(CLIP.to_vec()), name: Some("hello.wav".to_owned()) };
     let (arrived, ms) = exchange(&mut cast.alice, &mut cast.bob, "bob", draft).await?;
     let path = arrived.path.ok_or("the clip has no file")?;
     let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
@@ -204,20 +138,12 @@ async fn voice(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
     let info = clip::check(&bytes).map_err(|error| error.to_string())?;
     seen.clips += 1;
     seen.body_bytes += arrived.bytes;
-    Ok(format!(
-        "{:.1} s of speech, {}, receipt in {ms} ms",
-        info.duration_ms as f64 / 1000.0,
-        size(arrived.bytes)
-    ))
+    Ok(format!("{:.1} s of speech, {}, receipt in {ms} ms", info.duration_ms as f64 / 1000.0, size(arrived.bytes)))
 }
 
 async fn camera(cast: &mut Cast, seen: &mut Seen, seconds: u64) -> Result<String, String> {
-    let mut handle = cast
-        .alice
-        .node()?
-        .watch("camera", WatchOptions::default())
-        .await
-        .map_err(|error| error.to_string())?;
+    let mut handle =
+        cast.alice.node()?.watch("camera", WatchOptions::default()).await.map_err(|error| error.to_string())?;
     let begun = Instant::now();
     let end = begun + Duration::from_secs(seconds);
     let mut latencies = Vec::new();
@@ -250,9 +176,7 @@ async fn camera(cast: &mut Cast, seen: &mut Seen, seconds: u64) -> Result<String
     latencies.sort_unstable();
     let percentile = |percent: usize| {
         let last = latencies.len().saturating_sub(1);
-        latencies
-            .get(last * percent / 100)
-            .map_or(0.0, |us| *us as f64 / 1000.0)
+        latencies.get(last * percent / 100).map_or(0.0, |us| *us as f64 / 1000.0)
     };
     seen.frames = latencies.len() as u64;
     seen.frame_bytes = counts.bytes;
@@ -260,15 +184,9 @@ async fn camera(cast: &mut Cast, seen: &mut Seen, seconds: u64) -> Result<String
     (seen.lost, seen.late) = (counts.lost, counts.late);
     (seen.latency_p50_ms, seen.latency_p99_ms) = (percentile(50), percentile(99));
     if to <= from || seen.frames < seconds * 15 {
-        return Err(format!(
-            "{} frames came, numbers {from} to {to} in the pictures",
-            seen.frames
-        ));
+        return Err(format!("{} frames came, numbers {from} to {to} in the pictures", seen.frames));
     }
-    Ok(format!(
-        "640x480, {} frames, numbers {from} to {to} read back from the pictures",
-        seen.frames
-    ))
+    Ok(format!("640x480, {} frames, numbers {from} to {to} read back from the pictures", seen.frames))
 }
 
 async fn away(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
@@ -277,21 +195,14 @@ async fn away(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
     let id = send(&mut cast.alice, "bob", says(text)).await?;
     let pending = |cast: &Cast| {
         let history = cast.alice.node()?.history();
-        let bob = history
-            .page(None, None, 1, None)
-            .map_err(|error| error.to_string())?;
+        let bob = history.page(None, None, 1, None).map_err(|error| error.to_string())?;
         Ok::<_, String>(bob.last().map(|message| (message.id, message.state)))
     };
     let waiting = pending(cast)?;
-    if waiting
-        .is_none_or(|(waiting, state)| waiting != id || state == crate::node::State::Delivered)
-    {
+    if waiting.is_none_or(|(waiting, state)| waiting != id || state == crate::node::State::Delivered) {
         return Err("the message does not wait in the outbox".to_owned());
     }
-    cast.bob
-        .start()
-        .await
-        .map_err(|failure| format!("{:#}", failure.error))?;
+    cast.bob.start().await.map_err(|failure| format!("{:#}", failure.error))?;
     let arrived = arrival(&mut cast.bob, id).await?;
     expect(&arrived, text)?;
     receipt(&mut cast.alice, id).await?;
@@ -308,20 +219,12 @@ async fn stranger(cast: &mut Cast) -> Result<String, String> {
     probe[..7].copy_from_slice(&[0xc3, 0, 0, 0, 1, 8, 0x5a]);
     for version in [[0, 0, 0, 1], [0, 0, 0, 0], *b"SMQ1"] {
         probe[1..5].copy_from_slice(&version);
-        socket
-            .send_to(&probe, cast.camera.address())
-            .await
-            .map_err(error)?;
+        socket.send_to(&probe, cast.camera.address()).await.map_err(error)?;
     }
     let mut answer = [0; 2048];
-    let waited =
-        tokio::time::timeout(Duration::from_millis(500), socket.recv_from(&mut answer)).await;
+    let waited = tokio::time::timeout(Duration::from_millis(500), socket.recv_from(&mut answer)).await;
     // A live link shows that the datagrams were taken in before the silence is believed.
-    cast.alice
-        .node()?
-        .ping("camera")
-        .await
-        .map_err(|error| error.to_string())?;
+    cast.alice.node()?.ping("camera").await.map_err(|error| error.to_string())?;
     let strangers = cast.camera.node()?.status().traffic.strangers;
     match waited {
         Ok(_) => Err("the camera answered a stranger".to_owned()),

@@ -12,15 +12,9 @@ pub(super) fn inner_size(from: (u32, u32), width: u32, height: u32) -> (u32, u32
     let (width, height) = (u64::from(width), u64::from(height));
     let rounded = |value: u64, by: u64| (value + by / 2) / by;
     let (inner_width, inner_height) = if from_width * height >= from_height * width {
-        (
-            width,
-            rounded(from_height * width, from_width).clamp(1, height),
-        )
+        (width, rounded(from_height * width, from_width).clamp(1, height))
     } else {
-        (
-            rounded(from_width * height, from_height).clamp(1, width),
-            height,
-        )
+        (rounded(from_width * height, from_height).clamp(1, width), height)
     };
     (inner_width as u32, inner_height as u32)
 }

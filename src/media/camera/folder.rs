@@ -73,10 +73,7 @@ impl Folder {
                 return Ok(picture);
             }
         }
-        Err(CameraError::NoPictures {
-            path: self.path.clone(),
-            skipped: self.names.len(),
-        })
+        Err(CameraError::NoPictures { path: self.path.clone(), skipped: self.names.len() })
     }
 
     /// The picture of one file, from the cache if the file is as it was.
@@ -101,12 +98,7 @@ impl Folder {
 impl Source for Folder {
     fn describe(&self) -> String {
         let (width, height) = self.size;
-        format!(
-            "{} pictures of {} {width}x{height} at {} fps",
-            self.names.len(),
-            self.path.display(),
-            self.fps()
-        )
+        format!("{} pictures of {} {width}x{height} at {} fps", self.names.len(), self.path.display(), self.fps())
     }
 
     fn size(&self) -> (u32, u32) {
@@ -124,46 +116,29 @@ impl Source for Folder {
         let seq = self.seq;
         self.seq += 1;
         let (width, height) = self.size;
-        Ok(Captured {
-            seq,
-            captured_at_us,
-            width,
-            height,
-            picture,
-        })
+        Ok(Captured { seq, captured_at_us, width, height, picture })
     }
 }
 
 /// The picture files directly in `folder`, by name.
 fn list(folder: &Path) -> Result<Vec<PathBuf>, CameraError> {
-    let unreadable = |source| CameraError::Io {
-        path: folder.to_owned(),
-        source,
-    };
+    let unreadable = |source| CameraError::Io { path: folder.to_owned(), source };
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let extension = path.extension().map(|ext| ext.to_ascii_lowercase());
-        let known = extension
-            .as_ref()
-            .and_then(|ext| ext.to_str())
-            .is_some_and(|ext| EXTENSIONS.contains(&ext));
+        let known = extension.as_ref().and_then(|ext| ext.to_str()).is_some_and(|ext| EXTENSIONS.contains(&ext));
         if !known || !path.is_file() {
             continue;
         }
         if names.len() == FOLDER_PICTURES_MAX {
-            return Err(CameraError::TooManyPictures {
-                path: folder.to_owned(),
-            });
+            return Err(CameraError::TooManyPictures { path: folder.to_owned() });
         }
         names.push(path);
     }
     names.sort();
     if names.is_empty() {
-        return Err(CameraError::NoPictures {
-            path: folder.to_owned(),
-            skipped: 0,
-        });
+        return Err(CameraError::NoPictures { path: folder.to_owned(), skipped: 0 });
     }
     Ok(names)
 }

@@ -46,9 +46,7 @@ impl Mjpeg {
         Ok(Mjpeg {
             path: path.to_owned(),
             reader,
-            size: settings
-                .size
-                .unwrap_or_else(|| fit::own_size(info.width, info.height)),
+            size: settings.size.unwrap_or_else(|| fit::own_size(info.width, info.height)),
             paced: Paced::new(settings.fps),
             seq: 0,
             first: Some(first),
@@ -87,11 +85,7 @@ impl Mjpeg {
 impl Source for Mjpeg {
     fn describe(&self) -> String {
         let (width, height) = self.size;
-        format!(
-            "{} {width}x{height} at {} fps",
-            self.path.display(),
-            self.fps()
-        )
+        format!("{} {width}x{height} at {} fps", self.path.display(), self.fps())
     }
 
     fn size(&self) -> (u32, u32) {
@@ -109,13 +103,7 @@ impl Source for Mjpeg {
         let seq = self.seq;
         self.seq += 1;
         let (width, height) = self.size;
-        Ok(Captured {
-            seq,
-            captured_at_us,
-            width,
-            height,
-            picture,
-        })
+        Ok(Captured { seq, captured_at_us, width, height, picture })
     }
 }
 
@@ -193,10 +181,7 @@ impl Reader {
     fn rewind(&mut self) -> Result<(), CameraError> {
         let broken = self.broken();
         if self.sound == 0 {
-            return Err(CameraError::NoFrames {
-                path: self.path.clone(),
-                broken,
-            });
+            return Err(CameraError::NoFrames { path: self.path.clone(), broken });
         }
         if self.rounds == 0 && broken > 0 {
             tracing::warn!(file = %self.path.display(), broken, "broken frames are left out");
@@ -214,11 +199,7 @@ impl Reader {
         let at = self.cutter.last_origin();
         let known = self.rounds > 0 && self.damaged_at.len() < BROKEN_REMEMBERED_MAX;
         if known {
-            return if self.damaged_at.contains(&at) {
-                None
-            } else {
-                jpeg::info(frame).ok()
-            };
+            return if self.damaged_at.contains(&at) { None } else { jpeg::info(frame).ok() };
         }
         let info = jpeg::verify(frame).ok();
         if info.is_none() && self.damaged_at.len() < BROKEN_REMEMBERED_MAX {
@@ -229,8 +210,5 @@ impl Reader {
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> CameraError {
-    CameraError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    CameraError::Io { path: path.to_owned(), source }
 }

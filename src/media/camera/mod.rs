@@ -105,15 +105,9 @@ impl FromStr for SourceSpec {
 
     /// Reads `test`, `rpicam`, `v4l2:DEVICE`, `FILE.mjpeg` (or `.mjpg`); anything else is a folder.
     fn from_str(text: &str) -> Result<SourceSpec, CameraError> {
-        let unknown = || CameraError::UnknownSource {
-            text: text.to_owned(),
-        };
+        let unknown = || CameraError::UnknownSource { text: text.to_owned() };
         if let Some(device) = text.strip_prefix("v4l2:") {
-            return if device.is_empty() {
-                Err(unknown())
-            } else {
-                Ok(SourceSpec::V4l2(PathBuf::from(device)))
-            };
+            return if device.is_empty() { Err(unknown()) } else { Ok(SourceSpec::V4l2(PathBuf::from(device))) };
         }
         match text {
             "" => Err(unknown()),
@@ -156,11 +150,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings {
-            size: None,
-            fps: FPS_DEFAULT,
-            quality: QUALITY_DEFAULT,
-        }
+        Settings { size: None, fps: FPS_DEFAULT, quality: QUALITY_DEFAULT }
     }
 }
 
@@ -181,9 +171,7 @@ impl Settings {
             return Err(CameraError::Fps { fps: self.fps });
         }
         if !(QUALITY_MIN..=QUALITY_MAX).contains(&self.quality) {
-            return Err(CameraError::Quality {
-                quality: self.quality,
-            });
+            return Err(CameraError::Quality { quality: self.quality });
         }
         Ok(())
     }
@@ -262,8 +250,7 @@ pub enum CameraError {
 impl CameraError {
     /// The mend, where there is one that the message does not hold.
     pub fn hint(&self) -> Option<String> {
-        const SYNTAX: &str =
-            "sources are: test, v4l2:/dev/video0, rpicam, FILE.mjpeg, or a folder of pictures";
+        const SYNTAX: &str = "sources are: test, v4l2:/dev/video0, rpicam, FILE.mjpeg, or a folder of pictures";
         Some(match self {
             CameraError::UnknownSource { .. } => SYNTAX.into(),
             CameraError::NotInThisBuild { .. } => {
@@ -279,7 +266,10 @@ impl CameraError {
             }
             CameraError::TooManyPictures { .. } => "point at a smaller folder, or make an .mjpeg file of them".into(),
             CameraError::Jpeg(error) => return error.hint(),
-            CameraError::Size { .. } | CameraError::Fps { .. } | CameraError::Quality { .. } | CameraError::Io { .. } => {
+            CameraError::Size { .. }
+            | CameraError::Fps { .. }
+            | CameraError::Quality { .. }
+            | CameraError::Io { .. } => {
                 return None;
             }
         })
@@ -300,17 +290,13 @@ pub fn open(spec: &SourceSpec, settings: &Settings) -> Result<Box<dyn Source>, C
         SourceSpec::Mjpeg(path) => Box::new(Mjpeg::open(path, settings)?),
         SourceSpec::Folder(path) => Box::new(Folder::open(path, settings)?),
         SourceSpec::V4l2(_) | SourceSpec::Rpicam => {
-            return Err(CameraError::NotInThisBuild {
-                source_name: spec.to_string(),
-            });
+            return Err(CameraError::NotInThisBuild { source_name: spec.to_string() });
         }
     })
 }
 
 /// Microseconds of Unix time now; 0 for a clock that stands before 1970.
 pub(crate) fn unix_us() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }

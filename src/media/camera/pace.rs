@@ -16,10 +16,7 @@ impl Pace {
     /// A grid for `fps` frames a second; the first frame is due at the start.
     pub fn new(fps: f32) -> Pace {
         let fps = f64::from(fps).max(0.001);
-        Pace {
-            interval_ns: (1e9 / fps).round() as u64,
-            slot: 0,
-        }
+        Pace { interval_ns: (1e9 / fps).round() as u64, slot: 0 }
     }
 
     /// Takes the next slot and tells how long to wait for it. When its time has passed by less
@@ -43,11 +40,7 @@ pub(crate) struct Paced {
 
 impl Paced {
     pub(crate) fn new(fps: f32) -> Paced {
-        Paced {
-            pace: Pace::new(fps),
-            fps,
-            start: None,
-        }
+        Paced { pace: Pace::new(fps), fps, start: None }
     }
 
     pub(crate) fn fps(&self) -> f32 {

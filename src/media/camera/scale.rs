@@ -29,10 +29,7 @@ pub fn scale(rgb: &Rgb, width: u32, height: u32) -> Rgb {
     let rows = spans(rgb.height as usize, out.height as usize);
     let stride = rgb.width as usize * 3;
     let mut sums = vec![0u32; stride];
-    for (row, line) in rows
-        .iter()
-        .zip(out.data.chunks_exact_mut(out.width as usize * 3))
-    {
+    for (row, line) in rows.iter().zip(out.data.chunks_exact_mut(out.width as usize * 3)) {
         sums.fill(0);
         let inputs = rgb.data[row.first * stride..].chunks_exact(stride);
         for (&weight, input) in row.weights.iter().zip(inputs) {
@@ -102,13 +99,9 @@ fn spans(inputs: usize, outputs: usize) -> Vec<Span> {
 fn covered(from: f64, to: f64, inputs: usize) -> Span {
     let first = (from as usize).min(inputs - 1);
     let end = (to.ceil() as usize).clamp(first + 1, inputs);
-    let parts: Vec<f64> = (first..end)
-        .map(|input| (to.min((input + 1) as f64) - from.max(input as f64)).max(0.0))
-        .collect();
-    Span {
-        first,
-        weights: fixed(&parts),
-    }
+    let parts: Vec<f64> =
+        (first..end).map(|input| (to.min((input + 1) as f64) - from.max(input as f64)).max(0.0)).collect();
+    Span { first, weights: fixed(&parts) }
 }
 
 /// The two inputs around the position `at`.
@@ -117,15 +110,9 @@ fn between(at: f64, inputs: usize) -> Span {
     let first = at as usize;
     let part = at - first as f64;
     if first + 1 >= inputs {
-        return Span {
-            first,
-            weights: fixed(&[1.0]),
-        };
+        return Span { first, weights: fixed(&[1.0]) };
     }
-    Span {
-        first,
-        weights: fixed(&[1.0 - part, part]),
-    }
+    Span { first, weights: fixed(&[1.0 - part, part]) }
 }
 
 /// Fixed-point weights in proportion to `parts` that add up exactly.

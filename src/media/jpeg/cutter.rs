@@ -145,10 +145,7 @@ impl Cutter {
     }
 
     fn find_start(&mut self) -> Step {
-        let start = self
-            .held
-            .windows(3)
-            .position(|three| three == [0xff, 0xd8, 0xff]);
+        let start = self.held.windows(3).position(|three| three == [0xff, 0xd8, 0xff]);
         match start {
             Some(at) => {
                 self.discard(at);
@@ -190,9 +187,7 @@ impl Cutter {
                 Step::Whole
             }
             // A second frame header: the scan before it had swallowed the start of another picture.
-            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if self.scans > 0 => {
-                self.give_up()
-            }
+            0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf if self.scans > 0 => self.give_up(),
             0xc0..=0xc7 | 0xc9..=0xcf | 0xda..=0xdf | 0xe0..=0xef | 0xfe => self.skip_segment(code),
             _ => self.give_up(),
         }

@@ -32,13 +32,7 @@ pub struct Rgb {
 
 impl std::fmt::Debug for Rgb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Rgb({}x{}, {} bytes)",
-            self.width,
-            self.height,
-            self.data.len()
-        )
+        write!(f, "Rgb({}x{}, {} bytes)", self.width, self.height, self.data.len())
     }
 }
 
@@ -49,11 +43,7 @@ impl Rgb {
     /// [`JpegError::Size`] for an empty picture or more than [`PIXELS_MAX`],
     /// [`JpegError::Pixels`] when the length does not fit.
     pub fn new(width: u32, height: u32, data: Vec<u8>) -> Result<Rgb, JpegError> {
-        let rgb = Rgb {
-            width,
-            height,
-            data,
-        };
+        let rgb = Rgb { width, height, data };
         rgb.check()?;
         Ok(rgb)
     }
@@ -64,23 +54,14 @@ impl Rgb {
         let rows_max = (PIXELS_MAX / u64::from(width)) as u32;
         let height = height.clamp(1, rows_max.min(SIDE_MAX));
         let data = colour.repeat(width as usize * height as usize);
-        Rgb {
-            width,
-            height,
-            data,
-        }
+        Rgb { width, height, data }
     }
 
     /// Whether sizes and data agree; the fields are public, so every user asks once.
     pub(crate) fn check(&self) -> Result<(), JpegError> {
         let wanted = area(self.width, self.height)? * CHANNELS;
         if self.data.len() != wanted {
-            return Err(JpegError::Pixels {
-                width: self.width,
-                height: self.height,
-                wanted,
-                got: self.data.len(),
-            });
+            return Err(JpegError::Pixels { width: self.width, height: self.height, wanted, got: self.data.len() });
         }
         Ok(())
     }
@@ -113,9 +94,7 @@ pub enum JpegError {
         reason: String,
     },
     /// No pixels, or too many.
-    #[error(
-        "picture of {width}x{height} pixels: each side must be 1 to {SIDE_MAX}, the area at most {PIXELS_MAX}"
-    )]
+    #[error("picture of {width}x{height} pixels: each side must be 1 to {SIDE_MAX}, the area at most {PIXELS_MAX}")]
     Size {
         /// Pixels in a row.
         width: u32,
@@ -152,12 +131,10 @@ impl JpegError {
     /// The mend, where there is one that the message does not hold.
     pub fn hint(&self) -> Option<String> {
         match self {
-            JpegError::NotJpeg { .. } => {
-                Some("check that the file or stream really is JPEG".into())
+            JpegError::NotJpeg { .. } => Some("check that the file or stream really is JPEG".into()),
+            JpegError::Damaged { .. } => {
+                Some("the picture was cut short or changed on its way; take or copy it again".into())
             }
-            JpegError::Damaged { .. } => Some(
-                "the picture was cut short or changed on its way; take or copy it again".into(),
-            ),
             JpegError::Size { .. } => Some("scale the picture down first".into()),
             JpegError::Quality { .. } => Some("75 to 90 is usual; 85 is the default".into()),
             JpegError::Pixels { .. } | JpegError::Encode { .. } => None,
@@ -191,9 +168,7 @@ pub fn encode(rgb: &Rgb, quality: u8) -> Result<Vec<u8>, JpegError> {
         return Err(JpegError::Quality { quality });
     }
     rgb.check()?;
-    let fail = |error: turbojpeg::Error| JpegError::Encode {
-        reason: error.to_string(),
-    };
+    let fail = |error: turbojpeg::Error| JpegError::Encode { reason: error.to_string() };
     let mut compressor = Compressor::new().map_err(fail)?;
     compressor.set_quality(i32::from(quality)).map_err(fail)?;
     compressor.set_subsamp(Subsamp::Sub2x2).map_err(fail)?;
@@ -225,17 +200,12 @@ pub fn decode(jpeg: &[u8]) -> Result<Rgb, JpegError> {
 pub fn decode_covering(jpeg: &[u8], width: u32, height: u32) -> Result<Rgb, JpegError> {
     decode_scaled(jpeg, |info| {
         let covers = |factor: &ScalingFactor| {
-            factor.scale(info.width as usize) >= width as usize
-                && factor.scale(info.height as usize) >= height as usize
+            factor.scale(info.width as usize) >= width as usize && factor.scale(info.height as usize) >= height as usize
         };
-        [
-            ScalingFactor::ONE_EIGHTH,
-            ScalingFactor::ONE_QUARTER,
-            ScalingFactor::ONE_HALF,
-        ]
-        .into_iter()
-        .find(covers)
-        .unwrap_or(ScalingFactor::ONE)
+        [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF]
+            .into_iter()
+            .find(covers)
+            .unwrap_or(ScalingFactor::ONE)
     })
 }
 
@@ -260,18 +230,12 @@ fn open(jpeg: &[u8]) -> Result<(Decompressor, Info), JpegError> {
     decompressor.set_scan_limit(SCANS_MAX).map_err(fail)?;
     let header = decompressor.read_header(jpeg).map_err(fail)?;
     let side = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    let info = Info {
-        width: side(header.width),
-        height: side(header.height),
-    };
+    let info = Info { width: side(header.width), height: side(header.height) };
     area(info.width, info.height)?;
     Ok((decompressor, info))
 }
 
-fn decode_scaled(
-    jpeg: &[u8],
-    factor: impl FnOnce(&Info) -> ScalingFactor,
-) -> Result<Rgb, JpegError> {
+fn decode_scaled(jpeg: &[u8], factor: impl FnOnce(&Info) -> ScalingFactor) -> Result<Rgb, JpegError> {
     let (mut decompressor, info) = open(jpeg)?;
     let factor = factor(&info);
     let fail = |error| damaged(jpeg, error);
@@ -279,13 +243,8 @@ fn decode_scaled(
     let width = factor.scale(info.width as usize);
     let height = factor.scale(info.height as usize);
     let mut data = vec![0; width * height * CHANNELS];
-    let output = Image {
-        pixels: data.as_mut_slice(),
-        width,
-        pitch: width * CHANNELS,
-        height,
-        format: PixelFormat::RGB,
-    };
+    let output =
+        Image { pixels: data.as_mut_slice(), width, pitch: width * CHANNELS, height, format: PixelFormat::RGB };
     decompressor.decompress(jpeg, output).map_err(fail)?;
     Rgb::new(width as u32, height as u32, data)
 }
@@ -295,8 +254,5 @@ fn damaged(jpeg: &[u8], error: turbojpeg::Error) -> JpegError {
         turbojpeg::Error::TurboJpegError(reason) => reason,
         other => other.to_string(),
     };
-    JpegError::Damaged {
-        len: jpeg.len(),
-        reason,
-    }
+    JpegError::Damaged { len: jpeg.len(), reason }
 }

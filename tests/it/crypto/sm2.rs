@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use miyu::crypto::sm2::{
-    BadKey, BadPoint, BadSignature, DEFAULT_ID, ID_BYTES_MAX, PublicKey, SecretKey, TLS_ID,
-};
+use miyu::crypto::sm2::{BadKey, BadPoint, BadSignature, DEFAULT_ID, ID_BYTES_MAX, PublicKey, SecretKey, TLS_ID};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -24,11 +22,7 @@ fn order_plus(offset: i16) -> [u8; 32] {
 /// A DER signature from 32-byte r and s, with as few bytes as DER allows.
 fn der_signature(r: &[u8], s: &[u8]) -> Vec<u8> {
     let integer = |number: &[u8]| {
-        let zeros = number
-            .iter()
-            .take_while(|byte| **byte == 0)
-            .count()
-            .min(number.len() - 1);
+        let zeros = number.iter().take_while(|byte| **byte == 0).count().min(number.len() - 1);
         let digits = &number[zeros..];
         let pad = if digits[0] >= 0x80 { &[0u8][..] } else { &[] };
         [&[2, (pad.len() + digits.len()) as u8], pad, digits].concat()
@@ -47,14 +41,8 @@ fn sm2_verifies_the_signature_of_gbt_32918() {
         assert_eq!(id, DEFAULT_ID);
         let signature = der_signature(&hex(case["r"]), &hex(case["s"]));
         public.verify(&id, &message, &signature).unwrap();
-        assert_eq!(
-            public.verify(TLS_ID, &message, &signature),
-            Err(BadSignature)
-        );
-        assert_eq!(
-            public.verify(&id, b"message digesu", &signature),
-            Err(BadSignature)
-        );
+        assert_eq!(public.verify(TLS_ID, &message, &signature), Err(BadSignature));
+        assert_eq!(public.verify(&id, b"message digesu", &signature), Err(BadSignature));
     }
 }
 
@@ -69,10 +57,7 @@ fn sm2_diffie_hellman_reaches_the_point_of_gbt_32918() {
             for kind in ["", "ephemeral_"] {
                 let secret = field(&format!("{kind}secret")).try_into().unwrap();
                 let public = SecretKey::from_bytes(&secret).unwrap().public_key();
-                assert_eq!(
-                    public.to_uncompressed().to_vec(),
-                    field(&format!("{kind}public"))
-                );
+                assert_eq!(public.to_uncompressed().to_vec(), field(&format!("{kind}public")));
             }
             let mut x = [0; 32];
             x[16..].copy_from_slice(&field("ephemeral_public")[17..33]);
@@ -101,16 +86,11 @@ fn sm2_signatures_both_ways_with_libsm() {
         let length = rng.random_range(0..300);
         let message = random(&mut rng, length);
         let id = if round % 2 == 0 { DEFAULT_ID } else { TLS_ID };
-        let hash = libsm
-            .hash(str::from_utf8(id).unwrap(), &point, &message)
-            .unwrap();
+        let hash = libsm.hash(str::from_utf8(id).unwrap(), &point, &message).unwrap();
 
         let ours = secret.sign(id, &message);
         let decoded = Signature::der_decode(&ours).unwrap();
-        assert!(
-            libsm.verify_raw(&hash, &point, &decoded).unwrap(),
-            "round {round}"
-        );
+        assert!(libsm.verify_raw(&hash, &point, &decoded).unwrap(), "round {round}");
 
         let theirs = libsm.sign_raw(&hash, &number).unwrap().der_encode();
         public.verify(id, &message, &theirs).unwrap();
@@ -125,16 +105,12 @@ fn sm2_signatures_are_those_of_rfc_6979() {
     let mut rng = StdRng::seed_from_u64(0x5308);
     for _ in 0..24 {
         let secret = SecretKey::generate(&mut rng);
-        let oracle =
-            sm2::dsa::SigningKey::from_slice("1234567812345678", &*secret.to_bytes()).unwrap();
+        let oracle = sm2::dsa::SigningKey::from_slice("1234567812345678", &*secret.to_bytes()).unwrap();
         let message = random(&mut rng, 57);
         let signature = oracle.sign(&message).to_bytes();
         let ours = secret.sign(DEFAULT_ID, &message);
         assert_eq!(ours, der_signature(&signature[..32], &signature[32..]));
-        secret
-            .public_key()
-            .verify(DEFAULT_ID, &message, &ours)
-            .unwrap();
+        secret.public_key().verify(DEFAULT_ID, &message, &ours).unwrap();
     }
 }
 
@@ -146,20 +122,14 @@ fn sm2_signatures_must_be_strict_der() {
     let check = |signature: &[u8]| public.verify(DEFAULT_ID, b"text", signature);
     check(&good).unwrap();
     let body = &good[2..];
-    let (r, s) = (
-        &body[..2 + usize::from(body[1])],
-        &body[2 + usize::from(body[1])..],
-    );
+    let (r, s) = (&body[..2 + usize::from(body[1])], &body[2 + usize::from(body[1])..]);
     let sequence = |body: &[u8]| [&[0x30, body.len() as u8], body].concat();
     check(&sequence(&[r, s].concat())).unwrap();
     // a leading zero too many on an integer of either kind
     let padded = |integer: &[u8]| [&[2, integer[1] + 1, 0], &integer[2..]].concat();
     let bad: [(&str, Vec<u8>); 11] = [
         ("empty", vec![]),
-        (
-            "long form of the length",
-            [&[0x30, 0x81, body.len() as u8], body].concat(),
-        ),
+        ("long form of the length", [&[0x30, 0x81, body.len() as u8], body].concat()),
         ("indefinite length", [&[0x30, 0x80], body, &[0, 0]].concat()),
         ("data after it", [&good[..], &[0]].concat()),
         ("a third integer", sequence(&[body, &[2, 1, 1]].concat())),
@@ -175,29 +145,13 @@ fn sm2_signatures_must_be_strict_der() {
     }
     let (one, n) = ([&[0; 31][..], &[1]].concat(), hex(N));
     let beyond = [0xff; 32];
-    for (r, s) in [
-        (&[0; 32][..], &one[..]),
-        (&one, &[0; 32]),
-        (&n, &one),
-        (&one, &n),
-        (&beyond, &one),
-    ] {
-        assert_eq!(
-            check(&der_signature(r, s)),
-            Err(BadSignature),
-            "{r:x?} {s:x?}"
-        );
+    for (r, s) in [(&[0; 32][..], &one[..]), (&one, &[0; 32]), (&n, &one), (&one, &n), (&beyond, &one)] {
+        assert_eq!(check(&der_signature(r, s)), Err(BadSignature), "{r:x?} {s:x?}");
     }
     // r + s = n, which makes t vanish
-    assert_eq!(
-        check(&der_signature(&one, &order_plus(-1))),
-        Err(BadSignature)
-    );
+    assert_eq!(check(&der_signature(&one, &order_plus(-1))), Err(BadSignature));
     // negative integers
-    assert_eq!(
-        check(&sequence(&[2, 1, 0x80, 2, 1, 0x80])),
-        Err(BadSignature)
-    );
+    assert_eq!(check(&sequence(&[2, 1, 0x80, 2, 1, 0x80])), Err(BadSignature));
 }
 
 #[test]
@@ -205,49 +159,30 @@ fn sm2_ids_have_a_limit() {
     let secret = SecretKey::from_bytes(&[3; 32]).unwrap();
     let public = secret.public_key();
     let longest = vec![b'a'; ID_BYTES_MAX];
-    public
-        .verify(&longest, b"x", &secret.sign(&longest, b"x"))
-        .unwrap();
+    public.verify(&longest, b"x", &secret.sign(&longest, b"x")).unwrap();
     let over = vec![b'a'; ID_BYTES_MAX + 1];
-    assert_eq!(
-        public.verify(&over, b"x", &secret.sign(&over, b"x")),
-        Err(BadSignature)
-    );
+    assert_eq!(public.verify(&over, b"x", &secret.sign(&over, b"x")), Err(BadSignature));
     public.verify(b"", b"", &secret.sign(b"", b"")).unwrap();
 }
 
 #[test]
 fn sm2_secrets_are_in_range() {
     let small = |number: u8| [&[0; 31][..], &[number]].concat().try_into().unwrap();
-    for bad in [
-        small(0),
-        order_plus(-1),
-        order_plus(0),
-        order_plus(1),
-        [0xff; 32],
-    ] {
+    for bad in [small(0), order_plus(-1), order_plus(0), order_plus(1), [0xff; 32]] {
         assert_eq!(SecretKey::from_bytes(&bad).unwrap_err(), BadKey, "{bad:x?}");
     }
     for good in [small(1), small(2), order_plus(-3), order_plus(-2)] {
         let secret = SecretKey::from_bytes(&good).unwrap();
         assert_eq!(*secret.to_bytes(), good);
         let public = secret.public_key();
-        public
-            .verify(DEFAULT_ID, b"edge", &secret.sign(DEFAULT_ID, b"edge"))
-            .unwrap();
+        public.verify(DEFAULT_ID, b"edge", &secret.sign(DEFAULT_ID, b"edge")).unwrap();
         let other = SecretKey::from_bytes(&[5; 32]).unwrap();
         let shared = secret.diffie_hellman(&other.public_key());
         assert_eq!(shared, other.diffie_hellman(&public));
     }
     // -2 and 2 have the same x: the negative of a point differs in the parity of y alone
-    let two = SecretKey::from_bytes(&small(2))
-        .unwrap()
-        .public_key()
-        .to_compressed();
-    let minus_two = SecretKey::from_bytes(&order_plus(-2))
-        .unwrap()
-        .public_key()
-        .to_compressed();
+    let two = SecretKey::from_bytes(&small(2)).unwrap().public_key().to_compressed();
+    let minus_two = SecretKey::from_bytes(&order_plus(-2)).unwrap().public_key().to_compressed();
     assert_eq!(two[1..], minus_two[1..]);
     assert_eq!(two[0] ^ minus_two[0], 1);
 }
@@ -277,35 +212,19 @@ fn sm2_generate_skips_what_is_out_of_range() {
 #[test]
 fn sm2_public_keys_are_points_of_the_curve_in_one_form() {
     let public = SecretKey::from_bytes(&[3; 32]).unwrap().public_key();
-    let (full, short, spki) = (
-        public.to_uncompressed(),
-        public.to_compressed(),
-        public.spki_der(),
-    );
+    let (full, short, spki) = (public.to_uncompressed(), public.to_compressed(), public.spki_der());
     assert_eq!(PublicKey::from_uncompressed(&full), Ok(public.clone()));
     assert_eq!(PublicKey::from_compressed(&short), Ok(public.clone()));
     assert_eq!(PublicKey::from_spki_der(&spki), Ok(public));
 
     let parity = 6 | (full[64] & 1);
     let hybrid = [&[parity], &full[1..]].concat();
-    assert_eq!(
-        PublicKey::from_uncompressed(&hybrid),
-        Err(BadPoint::Form { got: parity })
-    );
-    assert_eq!(
-        PublicKey::from_uncompressed(&short),
-        Err(BadPoint::Length { got: 33, want: 65 })
-    );
-    assert_eq!(
-        PublicKey::from_compressed(&full),
-        Err(BadPoint::Length { got: 65, want: 33 })
-    );
+    assert_eq!(PublicKey::from_uncompressed(&hybrid), Err(BadPoint::Form { got: parity }));
+    assert_eq!(PublicKey::from_uncompressed(&short), Err(BadPoint::Length { got: 33, want: 65 }));
+    assert_eq!(PublicKey::from_compressed(&full), Err(BadPoint::Length { got: 65, want: 33 }));
     for form in [0, 4, 5, 6, 7] {
         let bytes = [&[form], &full[1..33]].concat();
-        assert_eq!(
-            PublicKey::from_compressed(&bytes),
-            Err(BadPoint::Form { got: form })
-        );
+        assert_eq!(PublicKey::from_compressed(&bytes), Err(BadPoint::Form { got: form }));
     }
 }
 
@@ -315,31 +234,16 @@ fn sm2_points_off_the_curve_are_refused() {
     let (full, spki) = (public.to_uncompressed(), public.spki_der());
     let identity = BadPoint::Length { got: 1, want: 65 };
     assert_eq!(PublicKey::from_uncompressed(&[0]), Err(identity));
-    assert_eq!(
-        PublicKey::from_uncompressed(&[0; 65]),
-        Err(BadPoint::Form { got: 0 })
-    );
-    assert_eq!(
-        PublicKey::from_uncompressed(&[]),
-        Err(BadPoint::Length { got: 0, want: 65 })
-    );
+    assert_eq!(PublicKey::from_uncompressed(&[0; 65]), Err(BadPoint::Form { got: 0 }));
+    assert_eq!(PublicKey::from_uncompressed(&[]), Err(BadPoint::Length { got: 0, want: 65 }));
 
     let origin = [&[4][..], &[0; 64]].concat();
-    assert_eq!(
-        PublicKey::from_uncompressed(&origin),
-        Err(BadPoint::NotOnCurve)
-    );
+    assert_eq!(PublicKey::from_uncompressed(&origin), Err(BadPoint::NotOnCurve));
     let too_big = [&[4][..], &[0xff; 64]].concat();
-    assert_eq!(
-        PublicKey::from_uncompressed(&too_big),
-        Err(BadPoint::NotOnCurve)
-    );
+    assert_eq!(PublicKey::from_uncompressed(&too_big), Err(BadPoint::NotOnCurve));
     let mut off = full;
     off[64] ^= 1;
-    assert_eq!(
-        PublicKey::from_uncompressed(&off),
-        Err(BadPoint::NotOnCurve)
-    );
+    assert_eq!(PublicKey::from_uncompressed(&off), Err(BadPoint::NotOnCurve));
     // about half of all x have no point
     let lost = (0..64u8).filter(|x| {
         let bytes = [&[2][..], &[0; 31], &[*x]].concat();
@@ -347,37 +251,23 @@ fn sm2_points_off_the_curve_are_refused() {
     });
     assert!((16..48).contains(&lost.count()));
 
-    assert_eq!(
-        PublicKey::from_spki_der(&spki[..90]),
-        Err(BadPoint::Length { got: 90, want: 91 })
-    );
+    assert_eq!(PublicKey::from_spki_der(&spki[..90]), Err(BadPoint::Length { got: 90, want: 91 }));
     let mut other_curve = spki;
     other_curve[22] ^= 1;
-    assert_eq!(
-        PublicKey::from_spki_der(&other_curve),
-        Err(BadPoint::NotSpki)
-    );
+    assert_eq!(PublicKey::from_spki_der(&other_curve), Err(BadPoint::NotSpki));
     let mut bad_point = spki;
     bad_point[90] ^= 1;
-    assert_eq!(
-        PublicKey::from_spki_der(&bad_point),
-        Err(BadPoint::NotOnCurve)
-    );
+    assert_eq!(PublicKey::from_spki_der(&bad_point), Err(BadPoint::NotOnCurve));
 }
 
 #[test]
 fn sm2_public_keys_are_equal_and_hash_by_value() {
     let mut rng = StdRng::seed_from_u64(0x5309);
-    let keys: Vec<_> = (0..20)
-        .map(|_| SecretKey::generate(&mut rng).public_key())
-        .collect();
+    let keys: Vec<_> = (0..20).map(|_| SecretKey::generate(&mut rng).public_key()).collect();
     let set: HashSet<_> = keys.iter().cloned().chain(keys.iter().cloned()).collect();
     assert_eq!(set.len(), keys.len());
     for key in &keys {
-        assert_eq!(
-            PublicKey::from_compressed(&key.to_compressed()),
-            Ok(key.clone())
-        );
+        assert_eq!(PublicKey::from_compressed(&key.to_compressed()), Ok(key.clone()));
     }
 }
 
@@ -390,14 +280,9 @@ fn diffie_hellman_agrees_with_libsm() {
     for _ in 0..12 {
         let (ours, theirs) = (SecretKey::generate(&mut rng), SecretKey::generate(&mut rng));
         let number = libsm.load_seckey(&*theirs.to_bytes()).unwrap();
-        let point = libsm
-            .load_pubkey(&ours.public_key().to_uncompressed())
-            .unwrap();
+        let point = libsm.load_pubkey(&ours.public_key().to_uncompressed()).unwrap();
         let product = curve.mul(&number, &point).unwrap();
         let expected = curve.point_to_bytes(&product, false).unwrap();
-        assert_eq!(
-            ours.diffie_hellman(&theirs.public_key()).to_vec(),
-            expected[1..33]
-        );
+        assert_eq!(ours.diffie_hellman(&theirs.public_key()).to_vec(), expected[1..33]);
     }
 }

@@ -37,11 +37,7 @@ fn sequence(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 fn armour(label: &str, der: &[u8]) -> Vec<u8> {
-    format!(
-        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-        Base64::encode_string(der)
-    )
-    .into_bytes()
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", Base64::encode_string(der)).into_bytes()
 }
 
 /// ECPrivateKey of `secret`, with the optional fields as given.
@@ -55,10 +51,7 @@ fn info(algorithm: &[&[u8]], inner: &[u8], more: &[u8]) -> Vec<u8> {
 }
 
 fn point(key: &SecretKey) -> Vec<u8> {
-    tlv(
-        0xa1,
-        &[&tlv(3, &[&[0], &key.public_key().to_uncompressed()])],
-    )
+    tlv(0xa1, &[&tlv(3, &[&[0], &key.public_key().to_uncompressed()])])
 }
 
 fn read(text: &[u8]) -> Result<[u8; 32], KeyFileError> {
@@ -75,55 +68,25 @@ fn every_plain_form_is_read() {
     let attributes = tlv(0xa0, &[&sequence(&[SM2])]);
     for (what, der) in [
         ("openssl's", info(&[EC, SM2], &inner, &[])),
-        (
-            "gmssl's",
-            info(&[EC, SM2], &sec1(&[3; 32], &[&curve, &full]), &[]),
-        ),
+        ("gmssl's", info(&[EC, SM2], &sec1(&[3; 32], &[&curve, &full]), &[])),
         ("the curve as algorithm", info(&[SM2], &inner, &[])),
-        (
-            "the curve as algorithm, null",
-            info(&[SM2, NULL], &inner, &[]),
-        ),
-        (
-            "the curve as algorithm, twice",
-            info(&[SM2, SM2], &inner, &[]),
-        ),
-        (
-            "without the public key",
-            info(&[EC, SM2], &sec1(&[3; 32], &[]), &[]),
-        ),
-        (
-            "compressed",
-            info(&[EC, SM2], &sec1(&[3; 32], &[&compressed]), &[]),
-        ),
+        ("the curve as algorithm, null", info(&[SM2, NULL], &inner, &[])),
+        ("the curve as algorithm, twice", info(&[SM2, SM2], &inner, &[])),
+        ("without the public key", info(&[EC, SM2], &sec1(&[3; 32], &[]), &[])),
+        ("compressed", info(&[EC, SM2], &sec1(&[3; 32], &[&compressed]), &[])),
         ("attributes", info(&[EC, SM2], &inner, &attributes)),
         ("rfc 5958", {
             let outer = tlv(0x81, &[&[0], &key.public_key().to_uncompressed()]);
-            sequence(&[
-                &[2, 1, 1],
-                &sequence(&[EC, SM2]),
-                &tlv(4, &[&inner]),
-                &outer,
-            ])
+            sequence(&[&[2, 1, 1], &sequence(&[EC, SM2]), &tlv(4, &[&inner]), &outer])
         }),
     ] {
-        assert_eq!(
-            read(&armour("PRIVATE KEY", &der)).expect(what),
-            [3; 32],
-            "{what}"
-        );
-        assert_eq!(
-            pem::format(&armour("PRIVATE KEY", &der)).unwrap(),
-            KeyFormat::Plain
-        );
+        assert_eq!(read(&armour("PRIVATE KEY", &der)).expect(what), [3; 32], "{what}");
+        assert_eq!(pem::format(&armour("PRIVATE KEY", &der)).unwrap(), KeyFormat::Plain);
     }
     let named = sec1(&[3; 32], &[&curve, &full]);
     for label in ["EC PRIVATE KEY", "SM2 PRIVATE KEY"] {
         assert_eq!(read(&armour(label, &named)).unwrap(), [3; 32]);
-        assert_eq!(
-            pem::format(&armour(label, &named)).unwrap(),
-            KeyFormat::Sec1
-        );
+        assert_eq!(pem::format(&armour(label, &named)).unwrap(), KeyFormat::Sec1);
     }
     for label in ["EC PARAMETERS", "SM2 PARAMETERS"] {
         let bare = sec1(&[3; 32], &[&full]);
@@ -149,23 +112,10 @@ fn gmssl_keys_are_read() {
     assert!(pem::is_encrypted(text));
     assert_eq!(pem::format(text).unwrap(), KeyFormat::GmsslEncrypted);
     let key = pem::parse(text, Some("miyu 密语".as_bytes())).unwrap();
-    let hex: String = key
-        .to_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(
-        hex,
-        "0807ffa679da94a4fd0e1e1798fd99d9e13f30a6cfaf6f044e5499b1c6bc1880"
-    );
-    assert!(matches!(
-        pem::parse(text, Some(b"miyu")),
-        Err(KeyFileError::WrongPassphrase)
-    ));
-    assert!(matches!(
-        pem::parse(text, None),
-        Err(KeyFileError::NeedsPassphrase)
-    ));
+    let hex: String = key.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, "0807ffa679da94a4fd0e1e1798fd99d9e13f30a6cfaf6f044e5499b1c6bc1880");
+    assert!(matches!(pem::parse(text, Some(b"miyu")), Err(KeyFileError::WrongPassphrase)));
+    assert!(matches!(pem::parse(text, None), Err(KeyFileError::NeedsPassphrase)));
 }
 
 #[test]
@@ -177,32 +127,20 @@ fn what_is_written_is_read_again() {
     assert_eq!(read(plain.as_bytes()).unwrap(), *key.to_bytes());
     let gmssl = pem::encode_gmssl(&key, "密语".as_bytes(), &mut rng);
     let openssl = pem::encode_openssl(&key, "密语".as_bytes(), &mut rng);
-    for (text, format) in [
-        (&gmssl, KeyFormat::GmsslEncrypted),
-        (&openssl, KeyFormat::OpensslEncrypted),
-    ] {
+    for (text, format) in [(&gmssl, KeyFormat::GmsslEncrypted), (&openssl, KeyFormat::OpensslEncrypted)] {
         assert!(pem::is_encrypted(text.as_bytes()));
         assert_eq!(pem::format(text.as_bytes()).unwrap(), format);
         let read = pem::parse(text.as_bytes(), Some("密语".as_bytes())).unwrap();
         assert_eq!(read.to_bytes(), key.to_bytes());
         let wrong = pem::parse(text.as_bytes(), Some(b""));
-        assert!(
-            matches!(wrong, Err(KeyFileError::WrongPassphrase)),
-            "{wrong:?}"
-        );
+        assert!(matches!(wrong, Err(KeyFileError::WrongPassphrase)), "{wrong:?}");
     }
     // fresh salt and iv each time
-    assert_ne!(
-        *gmssl,
-        *pem::encode_gmssl(&key, "密语".as_bytes(), &mut rng)
-    );
+    assert_ne!(*gmssl, *pem::encode_gmssl(&key, "密语".as_bytes(), &mut rng));
     // the layout is that of the file that GmSSL wrote
     let sample = std::str::from_utf8(include_bytes!("../../vectors/gmssl_key.pem")).unwrap();
     let body = |text: &str| {
-        let base64: String = text
-            .lines()
-            .skip_while(|line| !line.starts_with("-----B"))
-            .collect();
+        let base64: String = text.lines().skip_while(|line| !line.starts_with("-----B")).collect();
         let inner = base64.split("-----").nth(2).unwrap().to_owned();
         let mut der = Base64::decode_vec(&inner).unwrap();
         der[36..52].fill(0); // salt
@@ -237,34 +175,16 @@ fn faults_of_the_armour_have_names() {
         ("BrokenPem", good.replacen("MIGH", "MIG", 1)),
         ("BrokenPem", format!("-----BEGIN PRIVATE KEY-----\n{end}")),
         ("BrokenPem", format!("-----BEGIN {}-----", "A".repeat(100))),
-        (
-            "BrokenPem",
-            "-----BEGIN \u{7}-----\n-----END \u{7}-----".to_owned(),
-        ),
-        (
-            "BrokenPem",
-            String::from_utf8(armour("EC PARAMETERS", SM2)).unwrap(),
-        ),
+        ("BrokenPem", "-----BEGIN \u{7}-----\n-----END \u{7}-----".to_owned()),
+        ("BrokenPem", String::from_utf8(armour("EC PARAMETERS", SM2)).unwrap()),
         ("TrailingText", twice),
         ("TrailingText", format!("{}more", *good)),
         ("TooLong", long),
         ("LegacyEncryption", legacy),
-        (
-            "PublicKey",
-            String::from_utf8(armour("PUBLIC KEY", &secret(3).public_key().spki_der())).unwrap(),
-        ),
-        (
-            "OtherContent",
-            String::from_utf8(armour("CERTIFICATE", &[0x30, 0])).unwrap(),
-        ),
-        (
-            "OtherAlgorithm",
-            String::from_utf8(armour("RSA PRIVATE KEY", &[0x30, 0])).unwrap(),
-        ),
-        (
-            "OtherCurve",
-            String::from_utf8(armour("EC PARAMETERS", P256)).unwrap(),
-        ),
+        ("PublicKey", String::from_utf8(armour("PUBLIC KEY", &secret(3).public_key().spki_der())).unwrap()),
+        ("OtherContent", String::from_utf8(armour("CERTIFICATE", &[0x30, 0])).unwrap()),
+        ("OtherAlgorithm", String::from_utf8(armour("RSA PRIVATE KEY", &[0x30, 0])).unwrap()),
+        ("OtherCurve", String::from_utf8(armour("EC PARAMETERS", P256)).unwrap()),
     ] {
         let error = read(text.as_bytes()).unwrap_err();
         assert_eq!(name(&error), expected, "{error}: {:.200}", text);
@@ -299,47 +219,19 @@ fn faults_of_the_der_have_names() {
     expect_names(&[
         ("Truncated", "cut", good[..good.len() - 1].to_vec()),
         ("Truncated", "header only", good[..2].to_vec()),
-        (
-            "Truncated",
-            "inner cut",
-            around(&sec1(&[3; 32], &[&full])[..60]),
-        ),
+        ("Truncated", "inner cut", around(&sec1(&[3; 32], &[&full])[..60])),
         ("Truncated", "no fields", sequence(&[])),
         ("TrailingData", "after all", [&good[..], &[0]].concat()),
-        (
-            "TrailingData",
-            "unknown field",
-            info(&[EC, SM2], &bare, NULL),
-        ),
-        (
-            "TrailingData",
-            "in the algorithm",
-            info(&[EC, SM2, NULL], &bare, &[]),
-        ),
-        (
-            "TrailingData",
-            "in the key",
-            around(&sec1(&[3; 32], &[NULL])),
-        ),
+        ("TrailingData", "unknown field", info(&[EC, SM2], &bare, NULL)),
+        ("TrailingData", "in the algorithm", info(&[EC, SM2, NULL], &bare, &[])),
+        ("TrailingData", "in the key", around(&sec1(&[3; 32], &[NULL]))),
         ("Malformed", "not a sequence", tlv(4, &[&good])),
         ("Malformed", "version 2", version2),
-        (
-            "Malformed",
-            "sec1 version 2",
-            around(&sequence(&[&[2, 1, 2], &tlv(4, &[&[3; 32]])])),
-        ),
+        ("Malformed", "sec1 version 2", around(&sequence(&[&[2, 1, 2], &tlv(4, &[&[3; 32]])]))),
         ("Malformed", "31 bytes", around(&sec1(&[3; 31], &[]))),
         ("Malformed", "33 bytes", around(&sec1(&[3; 33], &[]))),
-        (
-            "Malformed",
-            "odd point length",
-            with_point(&[&[0], &[4; 64]]),
-        ),
-        (
-            "Malformed",
-            "unused bits",
-            with_point(&[&[1], &key.public_key().to_uncompressed()]),
-        ),
+        ("Malformed", "odd point length", with_point(&[&[0], &[4; 64]])),
+        ("Malformed", "unused bits", with_point(&[&[1], &key.public_key().to_uncompressed()])),
         ("Malformed", "empty bit string", with_point(&[])),
     ]);
 }
@@ -351,21 +243,9 @@ fn keys_that_are_no_sm2_keys_are_refused_by_name() {
     expect_names(&[
         ("OtherAlgorithm", "rsa", info(&[RSA, NULL], &[], &[])),
         ("OtherCurve", "p-256", info(&[EC, P256], &bare, &[])),
-        (
-            "OtherCurve",
-            "p-256 inside",
-            around(&sec1(&[3; 32], &[&tlv(0xa0, &[P256])])),
-        ),
-        (
-            "OtherCurve",
-            "p-256 under sm2",
-            info(&[SM2, P256], &bare, &[]),
-        ),
-        (
-            "ExplicitCurve",
-            "explicit",
-            info(&[EC, &explicit], &bare, &[]),
-        ),
+        ("OtherCurve", "p-256 inside", around(&sec1(&[3; 32], &[&tlv(0xa0, &[P256])]))),
+        ("OtherCurve", "p-256 under sm2", info(&[SM2, P256], &bare, &[])),
+        ("ExplicitCurve", "explicit", info(&[EC, &explicit], &bare, &[])),
         ("NoCurve", "no parameters", info(&[EC], &bare, &[])),
         ("NoCurve", "null parameters", info(&[EC, NULL], &bare, &[])),
     ]);
@@ -379,9 +259,7 @@ fn secrets_out_of_range_and_wrong_public_keys_are_refused_by_name() {
     let order_less_one = [
         &[0xff, 0xff, 0xff, 0xfe][..],
         &[0xff; 12],
-        &[
-            0x72, 3, 0xdf, 0x6b, 0x21, 0xc6, 5, 0x2b, 0x53, 0xbb, 0xf4, 9, 0x39, 0xd5, 0x41, 0x22,
-        ],
+        &[0x72, 3, 0xdf, 0x6b, 0x21, 0xc6, 5, 0x2b, 0x53, 0xbb, 0xf4, 9, 0x39, 0xd5, 0x41, 0x22],
     ]
     .concat();
     let outer = tlv(0x81, &[&[0], &other.public_key().to_uncompressed()]);
@@ -389,26 +267,10 @@ fn secrets_out_of_range_and_wrong_public_keys_are_refused_by_name() {
         ("OutOfRange", "0", around(&sec1(&[0; 32], &[]))),
         ("OutOfRange", "n - 1", around(&sec1(&order_less_one, &[]))),
         ("OutOfRange", "2^256 - 1", around(&sec1(&[0xff; 32], &[]))),
-        (
-            "PublicKeyMismatch",
-            "another's point",
-            around(&sec1(&[3; 32], &[&point(&other)])),
-        ),
-        (
-            "PublicKeyMismatch",
-            "off the curve",
-            with_point(&[&[0, 4], &[1; 64]]),
-        ),
-        (
-            "PublicKeyMismatch",
-            "compressed",
-            with_point(&[&[0], &other.public_key().to_compressed()]),
-        ),
-        (
-            "PublicKeyMismatch",
-            "rfc 5958",
-            info(&[EC, SM2], &sec1(&[3; 32], &[]), &outer),
-        ),
+        ("PublicKeyMismatch", "another's point", around(&sec1(&[3; 32], &[&point(&other)]))),
+        ("PublicKeyMismatch", "off the curve", with_point(&[&[0, 4], &[1; 64]])),
+        ("PublicKeyMismatch", "compressed", with_point(&[&[0], &other.public_key().to_compressed()])),
+        ("PublicKeyMismatch", "rfc 5958", info(&[EC, SM2], &sec1(&[3; 32], &[]), &outer)),
     ]);
 }
 
@@ -446,15 +308,8 @@ impl Sealed {
     }
 
     fn text(&self) -> Vec<u8> {
-        let derivation = sequence(&[
-            &self.derivation,
-            &sequence(&[
-                &self.salt,
-                &self.iterations,
-                &self.key_length,
-                &self.function,
-            ]),
-        ]);
+        let derivation =
+            sequence(&[&self.derivation, &sequence(&[&self.salt, &self.iterations, &self.key_length, &self.function])]);
         let cipher = sequence(&[&self.cipher, &self.iv]);
         let scheme = sequence(&[&self.scheme, &sequence(&[&derivation, &cipher])]);
         armour("ENCRYPTED PRIVATE KEY", &sequence(&[&scheme, &self.sealed]))
@@ -471,28 +326,17 @@ fn faults_of_encrypted_keys_have_names() {
         open(&sealed.text())
     };
     assert_eq!(spoilt(&|_| {}).unwrap(), [3; 32]);
-    assert_eq!(
-        spoilt(&|s| s.function = sequence(&[HMAC_SM3, NULL])).unwrap(),
-        [3; 32]
-    );
+    assert_eq!(spoilt(&|s| s.function = sequence(&[HMAC_SM3, NULL])).unwrap(), [3; 32]);
     assert_eq!(spoilt(&|s| s.key_length.clear()).unwrap(), [3; 32]);
     let cases: [(&str, Spoil); 18] = [
         ("OtherEncryption", &|s| s.scheme = RSA.to_vec()),
         ("OtherEncryption", &|s| s.derivation = RSA.to_vec()),
-        ("OtherEncryption", &|s| {
-            s.function = sequence(&[HMAC_SHA512, NULL])
-        }),
+        ("OtherEncryption", &|s| s.function = sequence(&[HMAC_SHA512, NULL])),
         ("OtherEncryption", &|s| s.function.clear()),
         ("OtherEncryption", &|s| s.cipher = AES_256_CBC.to_vec()),
-        ("TooManyIterations", &|s| {
-            s.iterations = vec![2, 4, 0, 0x98, 0x96, 0x81]
-        }),
-        ("TooManyIterations", &|s| {
-            s.iterations = vec![2, 4, 0x7f, 0xff, 0xff, 0xff]
-        }),
-        ("TooManyIterations", &|s| {
-            s.iterations = tlv(2, &[&[0x7f; 20]])
-        }),
+        ("TooManyIterations", &|s| s.iterations = vec![2, 4, 0, 0x98, 0x96, 0x81]),
+        ("TooManyIterations", &|s| s.iterations = vec![2, 4, 0x7f, 0xff, 0xff, 0xff]),
+        ("TooManyIterations", &|s| s.iterations = tlv(2, &[&[0x7f; 20]])),
         ("Malformed", &|s| s.iterations = vec![2, 1, 0]),
         ("Malformed", &|s| s.iterations = vec![2, 1, 0xff]),
         ("Malformed", &|s| s.key_length = vec![2, 1, 32]),
@@ -510,16 +354,10 @@ fn faults_of_encrypted_keys_have_names() {
     }
     // the right passphrase and a fault inside is not called a wrong passphrase
     let other = info(&[EC, P256], &sec1(&[3; 32], &[]), &[]);
-    assert_eq!(
-        name(&open(&Sealed::new(&other).text()).unwrap_err()),
-        "OtherCurve"
-    );
+    assert_eq!(name(&open(&Sealed::new(&other).text()).unwrap_err()), "OtherCurve");
     // padding that happens to be right around noise is
     for noise in [&b"noise"[..], &[0x30, 0x03, 1, 1, 1], &[]] {
-        assert_eq!(
-            name(&open(&Sealed::new(noise).text()).unwrap_err()),
-            "WrongPassphrase"
-        );
+        assert_eq!(name(&open(&Sealed::new(noise).text()).unwrap_err()), "WrongPassphrase");
     }
 }
 
@@ -527,10 +365,7 @@ fn faults_of_encrypted_keys_have_names() {
 fn errors_are_told_in_one_style() {
     let text = armour("PRIVATE KEY", &info(&[RSA, NULL], &[], &[]));
     let error = read(&text).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "key file holds a key of another algorithm (RSA), not sm2"
-    );
+    assert_eq!(error.to_string(), "key file holds a key of another algorithm (RSA), not sm2");
     assert_eq!(error.hint().unwrap(), "make an sm2 key with `miyu keygen`");
 }
 

@@ -20,9 +20,7 @@ fn load(path: &Path) -> Result<Identity, KeyFileError> {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect()
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 #[test]
@@ -41,17 +39,11 @@ fn a_key_is_never_overwritten() {
     for before in ["precious", ""] {
         fs::write(&path, before).unwrap();
         let refused = file::save_new(&path, "new");
-        assert!(
-            matches!(refused, Err(KeyFileError::AlreadyExists { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(KeyFileError::AlreadyExists { .. })), "{refused:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), before);
     }
     let refused = file::save_new(folder.path(), "new");
-    assert!(
-        matches!(refused, Err(KeyFileError::AlreadyExists { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(KeyFileError::AlreadyExists { .. })), "{refused:?}");
     assert_eq!(names(folder.path()), ["alice.pem"]);
 }
 
@@ -63,30 +55,16 @@ fn of_many_writers_one_wins_and_its_key_is_whole() {
         let writers: Vec<_> = (1..=8)
             .map(|byte| {
                 let path = &path;
-                scope.spawn(move || {
-                    file::save_new(path, &pem::encode_plain(&secret(byte))).map(|()| byte)
-                })
+                scope.spawn(move || file::save_new(path, &pem::encode_plain(&secret(byte))).map(|()| byte))
             })
             .collect();
-        writers
-            .into_iter()
-            .map(|writer| writer.join().unwrap())
-            .collect()
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     });
-    let winners: Vec<u8> = outcomes
-        .iter()
-        .filter_map(|outcome| outcome.as_ref().ok().copied())
-        .collect();
+    let winners: Vec<u8> = outcomes.iter().filter_map(|outcome| outcome.as_ref().ok().copied()).collect();
     assert_eq!(winners.len(), 1, "{outcomes:?}");
-    assert_eq!(
-        load(&path).unwrap().peer_id(),
-        PeerId::of(&public(winners[0]))
-    );
+    assert_eq!(load(&path).unwrap().peer_id(), PeerId::of(&public(winners[0])));
     for outcome in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-        assert!(
-            matches!(outcome, KeyFileError::AlreadyExists { .. }),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, KeyFileError::AlreadyExists { .. }), "{outcome:?}");
     }
     assert_eq!(names(path.parent().unwrap()), ["alice.pem"]);
 }
@@ -95,17 +73,11 @@ fn of_many_writers_one_wins_and_its_key_is_whole() {
 fn a_passphrase_is_asked_for_only_when_it_is_needed() {
     let folder = TempDir::new().unwrap();
     let mut rng = StdRng::seed_from_u64(0x1d06);
-    let (plain, sealed) = (
-        folder.path().join("plain.pem"),
-        folder.path().join("sealed.pem"),
-    );
+    let (plain, sealed) = (folder.path().join("plain.pem"), folder.path().join("sealed.pem"));
     file::save_new(&plain, &pem::encode_plain(&secret(3))).unwrap();
     file::save_new(&sealed, &pem::encode_gmssl(&secret(4), b"pass", &mut rng)).unwrap();
 
-    file::load(&plain, &mut |_| {
-        panic!("asked for the passphrase of a plain key")
-    })
-    .unwrap();
+    file::load(&plain, &mut |_| panic!("asked for the passphrase of a plain key")).unwrap();
     let mut asked = Vec::new();
     let mut answer = |phrase: Option<&'static [u8]>| {
         file::load(&sealed, &mut |path| {
@@ -113,50 +85,28 @@ fn a_passphrase_is_asked_for_only_when_it_is_needed() {
             Ok(phrase.map(|phrase| Zeroizing::new(phrase.to_vec())))
         })
     };
-    assert_eq!(
-        answer(Some(b"pass")).unwrap().peer_id(),
-        PeerId::of(&public(4))
-    );
-    assert!(matches!(
-        answer(Some(b"wrong")),
-        Err(KeyFileError::WrongPassphrase)
-    ));
+    assert_eq!(answer(Some(b"pass")).unwrap().peer_id(), PeerId::of(&public(4)));
+    assert!(matches!(answer(Some(b"wrong")), Err(KeyFileError::WrongPassphrase)));
     let unasked = answer(None).unwrap_err();
     assert!(matches!(unasked, KeyFileError::NeedsPassphrase));
     assert!(unasked.hint().unwrap().contains("--passphrase-file"));
     assert_eq!(asked, vec![sealed.clone(); 3]);
-    let broken = file::load(&sealed, &mut |_| {
-        Err(io::Error::other("the terminal is gone"))
-    });
-    assert!(
-        broken
-            .unwrap_err()
-            .to_string()
-            .contains("the terminal is gone")
-    );
+    let broken = file::load(&sealed, &mut |_| Err(io::Error::other("the terminal is gone")));
+    assert!(broken.unwrap_err().to_string().contains("the terminal is gone"));
 }
 
 #[test]
 fn what_is_no_readable_file_is_refused_by_name() {
     let folder = TempDir::new().unwrap();
     let missing = load(&folder.path().join("none.pem")).unwrap_err();
-    assert!(
-        matches!(missing, KeyFileError::Io { action: "read", .. }),
-        "{missing:?}"
-    );
+    assert!(matches!(missing, KeyFileError::Io { action: "read", .. }), "{missing:?}");
     assert!(missing.to_string().contains("none.pem"));
     assert!(missing.hint().unwrap().contains("miyu keygen"));
-    assert!(matches!(
-        load(folder.path()),
-        Err(KeyFileError::NotAFile { .. })
-    ));
+    assert!(matches!(load(folder.path()), Err(KeyFileError::NotAFile { .. })));
     let under_a_file = folder.path().join("file");
     fs::write(&under_a_file, "x").unwrap();
     let refused = file::save_new(&under_a_file.join("key.pem"), "x");
-    assert!(
-        matches!(refused, Err(KeyFileError::Io { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(KeyFileError::Io { .. })), "{refused:?}");
 }
 
 #[cfg(unix)]
@@ -188,22 +138,10 @@ mod unix {
         for bit in [0o040, 0o020, 0o010, 0o004, 0o002, 0o001] {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600 | bit)).unwrap();
             let error = load(&path).unwrap_err();
-            assert!(
-                matches!(error, KeyFileError::OpenToOthers { mode, .. } if mode == 0o600 | bit)
-            );
-            assert!(
-                error.to_string().contains(&format!("{:o}", 0o600 | bit)),
-                "{error}"
-            );
+            assert!(matches!(error, KeyFileError::OpenToOthers { mode, .. } if mode == 0o600 | bit));
+            assert!(error.to_string().contains(&format!("{:o}", 0o600 | bit)), "{error}");
             // the hint works as it stands
-            assert!(
-                Command::new("sh")
-                    .arg("-c")
-                    .arg(error.hint().unwrap())
-                    .status()
-                    .unwrap()
-                    .success()
-            );
+            assert!(Command::new("sh").arg("-c").arg(error.hint().unwrap()).status().unwrap().success());
             assert_eq!(mode(&path), 0o600);
             load(&path).unwrap();
         }
@@ -214,16 +152,10 @@ mod unix {
     #[test]
     fn symbolic_links_are_followed_to_read_and_never_to_write() {
         let folder = TempDir::new().unwrap();
-        let (target, link) = (
-            folder.path().join("target.pem"),
-            folder.path().join("link.pem"),
-        );
+        let (target, link) = (folder.path().join("target.pem"), folder.path().join("link.pem"));
         symlink(&target, &link).unwrap();
         let refused = file::save_new(&link, "x");
-        assert!(
-            matches!(refused, Err(KeyFileError::AlreadyExists { .. })),
-            "{refused:?}"
-        );
+        assert!(matches!(refused, Err(KeyFileError::AlreadyExists { .. })), "{refused:?}");
         assert!(!target.exists());
         file::save_new(&target, &pem::encode_plain(&secret(3))).unwrap();
         load(&link).unwrap();
@@ -233,13 +165,7 @@ mod unix {
     fn a_pipe_is_refused_and_not_waited_for() {
         let folder = TempDir::new().unwrap();
         let pipe = folder.path().join("pipe");
-        assert!(
-            Command::new("mkfifo")
-                .arg(&pipe)
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert!(matches!(load(&pipe), Err(KeyFileError::NotAFile { .. })));
     }
 

@@ -13,9 +13,7 @@ fn wav(spec: hound::WavSpec, samples: impl Iterator<Item = f32>) -> Vec<u8> {
     for sample in samples {
         match spec.sample_format {
             hound::SampleFormat::Float => writer.write_sample(sample).unwrap(),
-            hound::SampleFormat::Int => writer
-                .write_sample((f64::from(sample) * full) as i32)
-                .unwrap(),
+            hound::SampleFormat::Int => writer.write_sample((f64::from(sample) * full) as i32).unwrap(),
         }
     }
     writer.finalize().unwrap();
@@ -23,12 +21,7 @@ fn wav(spec: hound::WavSpec, samples: impl Iterator<Item = f32>) -> Vec<u8> {
 }
 
 fn spec(channels: u16, sample_rate: u32, bits_per_sample: u16) -> hound::WavSpec {
-    hound::WavSpec {
-        channels,
-        sample_rate,
-        bits_per_sample,
-        sample_format: hound::SampleFormat::Int,
-    }
+    hound::WavSpec { channels, sample_rate, bits_per_sample, sample_format: hound::SampleFormat::Int }
 }
 
 fn tone(samples: usize) -> impl Iterator<Item = f32> {
@@ -39,35 +32,19 @@ fn tone(samples: usize) -> impl Iterator<Item = f32> {
 fn good_clips_are_described() {
     for bits in [8, 16, 24, 32] {
         for channels in [1, 2] {
-            let bytes = wav(
-                spec(channels, 16_000, bits),
-                tone(8_000 * usize::from(channels)),
-            );
+            let bytes = wav(spec(channels, 16_000, bits), tone(8_000 * usize::from(channels)));
             let info = clip::check(&bytes).unwrap();
-            assert_eq!(
-                (info.sample_rate, info.channels, info.bits, info.float),
-                (16_000, channels, bits, false)
-            );
+            assert_eq!((info.sample_rate, info.channels, info.bits, info.float), (16_000, channels, bits, false));
             assert_eq!((info.duration_ms, info.silent), (500, false));
-            assert!(
-                (0.48..0.52).contains(&info.peak),
-                "{} at {bits} bits",
-                info.peak
-            );
+            assert!((0.48..0.52).contains(&info.peak), "{} at {bits} bits", info.peak);
         }
     }
-    let float = hound::WavSpec {
-        sample_format: hound::SampleFormat::Float,
-        ..spec(2, 48_000, 32)
-    };
+    let float = hound::WavSpec { sample_format: hound::SampleFormat::Float, ..spec(2, 48_000, 32) };
     let info = clip::check(&wav(float, tone(96_000))).unwrap();
     assert_eq!((info.float, info.duration_ms), (true, 1_000));
 
     let info = clip::check(&std::fs::read(asset("clip.wav")).unwrap()).unwrap();
-    assert_eq!(
-        (info.sample_rate, info.channels, info.bits, info.duration_ms),
-        (16_000, 1, 16, 5_000)
-    );
+    assert_eq!((info.sample_rate, info.channels, info.bits, info.duration_ms), (16_000, 1, 16, 5_000));
     assert!(info.peak > 0.5 && !info.silent);
 }
 
@@ -92,30 +69,11 @@ fn chunks_of_odd_length_are_stepped_over() {
 fn bad_clips_are_named() {
     let good = wav(spec(1, 16_000, 16), tone(16_000));
     assert_eq!(clip::check(b""), Err(ClipError::NotWav { bytes: 0 }));
-    assert!(matches!(
-        clip::check(b"OggS and so on, no WAV at all"),
-        Err(ClipError::NotWav { .. })
-    ));
-    assert_eq!(
-        clip::check(&good[..1000]),
-        Err(ClipError::CutShort {
-            chunk: "data",
-            wanted: 32_000,
-            got: 956
-        })
-    );
-    assert_eq!(
-        clip::check(&good[..12]),
-        Err(ClipError::NoChunk { chunk: "fmt" })
-    );
-    assert!(matches!(
-        clip::check(&good[..20]),
-        Err(ClipError::CutShort { chunk: "fmt", .. })
-    ));
-    assert_eq!(
-        clip::check(&good[..36]),
-        Err(ClipError::NoChunk { chunk: "data" })
-    );
+    assert!(matches!(clip::check(b"OggS and so on, no WAV at all"), Err(ClipError::NotWav { .. })));
+    assert_eq!(clip::check(&good[..1000]), Err(ClipError::CutShort { chunk: "data", wanted: 32_000, got: 956 }));
+    assert_eq!(clip::check(&good[..12]), Err(ClipError::NoChunk { chunk: "fmt" }));
+    assert!(matches!(clip::check(&good[..20]), Err(ClipError::CutShort { chunk: "fmt", .. })));
+    assert_eq!(clip::check(&good[..36]), Err(ClipError::NoChunk { chunk: "data" }));
     for cut in 0..44 {
         assert!(clip::check(&good[..cut]).is_err(), "{cut}");
     }
@@ -124,52 +82,23 @@ fn bad_clips_are_named() {
 #[test]
 fn clips_out_of_bounds_are_named() {
     let good = wav(spec(1, 16_000, 16), tone(16_000));
-    assert_eq!(
-        clip::check(&wav(spec(1, 16_000, 16), tone(0))),
-        Err(ClipError::Empty)
-    );
-    assert_eq!(
-        clip::check(&wav(spec(3, 16_000, 16), tone(300))),
-        Err(ClipError::Channels { channels: 3 })
-    );
-    assert_eq!(
-        clip::check(&wav(spec(1, 4_000, 16), tone(300))),
-        Err(ClipError::Rate { rate: 4_000 })
-    );
-    assert_eq!(
-        clip::check(&wav(spec(1, 384_000, 16), tone(300))),
-        Err(ClipError::Rate { rate: 384_000 })
-    );
-    assert!(matches!(
-        clip::check(&wav(spec(1, 8_000, 8), tone(480_001))),
-        Err(ClipError::TooLong { .. })
-    ));
+    assert_eq!(clip::check(&wav(spec(1, 16_000, 16), tone(0))), Err(ClipError::Empty));
+    assert_eq!(clip::check(&wav(spec(3, 16_000, 16), tone(300))), Err(ClipError::Channels { channels: 3 }));
+    assert_eq!(clip::check(&wav(spec(1, 4_000, 16), tone(300))), Err(ClipError::Rate { rate: 4_000 }));
+    assert_eq!(clip::check(&wav(spec(1, 384_000, 16), tone(300))), Err(ClipError::Rate { rate: 384_000 }));
+    assert!(matches!(clip::check(&wav(spec(1, 8_000, 8), tone(480_001))), Err(ClipError::TooLong { .. })));
     assert!(clip::check(&wav(spec(1, 8_000, 8), tone(480_000))).is_ok());
     let large = vec![0; clip::CLIP_BYTES_MAX + 1];
-    assert_eq!(
-        clip::check(&large),
-        Err(ClipError::TooLarge {
-            bytes: clip::CLIP_BYTES_MAX + 1
-        })
-    );
+    assert_eq!(clip::check(&large), Err(ClipError::TooLarge { bytes: clip::CLIP_BYTES_MAX + 1 }));
 
     let mut law = good.clone();
     law[20] = 7;
-    assert!(matches!(
-        clip::check(&law),
-        Err(ClipError::Codec {
-            tag: 7,
-            name: "mu-law"
-        })
-    ));
+    assert!(matches!(clip::check(&law), Err(ClipError::Codec { tag: 7, name: "mu-law" })));
     let mut rate = good.clone();
     rate[28] ^= 1;
     assert!(matches!(clip::check(&rate), Err(ClipError::Header { .. })));
 
-    let float = hound::WavSpec {
-        sample_format: hound::SampleFormat::Float,
-        ..spec(1, 16_000, 32)
-    };
+    let float = hound::WavSpec { sample_format: hound::SampleFormat::Float, ..spec(1, 16_000, 32) };
     for odd in [f32::NAN, f32::INFINITY] {
         let bytes = wav(float, [0.1, 0.2, odd, 0.3].into_iter());
         assert_eq!(clip::check(&bytes), Err(ClipError::NotFinite { index: 2 }));

@@ -1,8 +1,6 @@
 //! Camera sources.
 
-use miyu::media::camera::{
-    self, CameraError, Folder, Mjpeg, Picture, Settings, SourceSpec, Stamp, read_back,
-};
+use miyu::media::camera::{self, CameraError, Folder, Mjpeg, Picture, Settings, SourceSpec, Stamp, read_back};
 use miyu::media::jpeg::{self, Rgb};
 use miyu::media::picture;
 
@@ -13,10 +11,7 @@ fn sources_are_read_from_the_command_line() {
     let spec = |text: &str| text.parse::<SourceSpec>().unwrap();
     assert_eq!(spec("test"), SourceSpec::Test);
     assert_eq!(spec("rpicam"), SourceSpec::Rpicam);
-    assert_eq!(
-        spec("v4l2:/dev/video0"),
-        SourceSpec::V4l2("/dev/video0".into())
-    );
+    assert_eq!(spec("v4l2:/dev/video0"), SourceSpec::V4l2("/dev/video0".into()));
     assert_eq!(spec("a/b.mjpeg"), SourceSpec::Mjpeg("a/b.mjpeg".into()));
     assert_eq!(spec("B.MJPG"), SourceSpec::Mjpeg("B.MJPG".into()));
     assert_eq!(spec("photos"), SourceSpec::Folder("photos".into()));
@@ -32,52 +27,18 @@ fn sources_are_read_from_the_command_line() {
 
 #[test]
 fn settings_out_of_bounds_and_missing_sources_are_named() {
-    let open = |spec: &str, settings: Settings| {
-        camera::open(&spec.parse().unwrap(), &settings)
-            .err()
-            .unwrap()
-    };
+    let open = |spec: &str, settings: Settings| camera::open(&spec.parse().unwrap(), &settings).err().unwrap();
     let ok = Settings::default();
-    assert!(matches!(
-        open(
-            "test",
-            Settings {
-                size: Some((15, 480)),
-                ..ok
-            }
-        ),
-        CameraError::Size { .. }
-    ));
-    assert!(matches!(
-        open(
-            "test",
-            Settings {
-                size: Some((640, 7681)),
-                ..ok
-            }
-        ),
-        CameraError::Size { .. }
-    ));
+    assert!(matches!(open("test", Settings { size: Some((15, 480)), ..ok }), CameraError::Size { .. }));
+    assert!(matches!(open("test", Settings { size: Some((640, 7681)), ..ok }), CameraError::Size { .. }));
     for fps in [0.0, 0.9, 120.5, f32::NAN, f32::INFINITY, -1.0] {
-        assert!(
-            matches!(
-                open("test", Settings { fps, ..ok }),
-                CameraError::Fps { .. }
-            ),
-            "{fps}"
-        );
+        assert!(matches!(open("test", Settings { fps, ..ok }), CameraError::Fps { .. }), "{fps}");
     }
-    assert!(matches!(
-        open("test", Settings { quality: 0, ..ok }),
-        CameraError::Quality { quality: 0 }
-    ));
+    assert!(matches!(open("test", Settings { quality: 0, ..ok }), CameraError::Quality { quality: 0 }));
     let error = open("v4l2:/dev/video9", ok);
     assert!(matches!(error, CameraError::NotInThisBuild { .. }));
     assert!(error.to_string().contains("v4l2:/dev/video9") && error.hint().is_some());
-    assert!(matches!(
-        open("rpicam", ok),
-        CameraError::NotInThisBuild { .. }
-    ));
+    assert!(matches!(open("rpicam", ok), CameraError::NotInThisBuild { .. }));
     let error = open("no-such-folder", ok);
     assert!(matches!(error, CameraError::Io { .. }) && error.hint().unwrap().contains("test"));
     assert!(matches!(open("no-such.mjpeg", ok), CameraError::Io { .. }));
@@ -85,11 +46,7 @@ fn settings_out_of_bounds_and_missing_sources_are_named() {
 
 #[test]
 fn the_test_source_stamps_its_frames() {
-    let settings = Settings {
-        size: Some((320, 240)),
-        fps: 120.0,
-        ..Settings::default()
-    };
+    let settings = Settings { size: Some((320, 240)), fps: 120.0, ..Settings::default() };
     let mut source = camera::open(&SourceSpec::Test, &settings).unwrap();
     assert_eq!((source.size(), source.fps()), ((320, 240), 120.0));
     assert_eq!(source.describe(), "test pattern 320x240 at 120 fps");
@@ -99,16 +56,8 @@ fn the_test_source_stamps_its_frames() {
         assert_eq!((frame.seq, frame.width, frame.height), (seq, 320, 240));
         assert!(frame.captured_at_us >= last_us);
         last_us = frame.captured_at_us;
-        let Picture::Rgb(rgb) = frame.picture else {
-            panic!("the pattern is pixels")
-        };
-        assert_eq!(
-            read_back(&rgb),
-            Some(Stamp {
-                frame: seq,
-                unix_ms: frame.captured_at_us / 1000
-            })
-        );
+        let Picture::Rgb(rgb) = frame.picture else { panic!("the pattern is pixels") };
+        assert_eq!(read_back(&rgb), Some(Stamp { frame: seq, unix_ms: frame.captured_at_us / 1000 }));
     }
 }
 
@@ -130,9 +79,7 @@ fn rgb_of(picture: Picture) -> Rgb {
 fn an_mjpeg_file_loops_untouched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mjpeg");
-    let frames: Vec<Vec<u8>> = (0..3)
-        .map(|seed| jpeg::encode(&drawn(64, 48, seed), 85).unwrap())
-        .collect();
+    let frames: Vec<Vec<u8>> = (0..3).map(|seed| jpeg::encode(&drawn(64, 48, seed), 85).unwrap()).collect();
     std::fs::write(&path, frames.concat()).unwrap();
     let mut source = Mjpeg::open(&path, &Settings::default()).unwrap();
     for round in 0..3 {
@@ -141,79 +88,40 @@ fn an_mjpeg_file_loops_untouched() {
         }
     }
     assert_eq!(source.broken(), 0);
-    let mut source = Mjpeg::open(
-        &path,
-        &Settings {
-            size: Some((32, 32)),
-            ..Settings::default()
-        },
-    )
-    .unwrap();
+    let mut source = Mjpeg::open(&path, &Settings { size: Some((32, 32)), ..Settings::default() }).unwrap();
     let rgb = rgb_of(source.picture().unwrap());
     assert_eq!((rgb.width, rgb.height), (32, 32));
-    assert!(
-        rgb.data[..32 * 3 * 4].iter().all(|&sample| sample == 0),
-        "bars above"
-    );
-    assert!(
-        rgb.data[32 * 3 * 8..32 * 3 * 9]
-            .iter()
-            .any(|&sample| sample > 40),
-        "the picture between"
-    );
+    assert!(rgb.data[..32 * 3 * 4].iter().all(|&sample| sample == 0), "bars above");
+    assert!(rgb.data[32 * 3 * 8..32 * 3 * 9].iter().any(|&sample| sample > 40), "the picture between");
 }
 
 #[test]
 fn broken_frames_of_a_file_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mjpeg");
-    let frames: Vec<Vec<u8>> = (0..4)
-        .map(|seed| jpeg::encode(&drawn(64, 48, seed), 85).unwrap())
-        .collect();
+    let frames: Vec<Vec<u8>> = (0..4).map(|seed| jpeg::encode(&drawn(64, 48, seed), 85).unwrap()).collect();
     let mut corrupt = frames[1].clone();
     let at = corrupt.len() * 2 / 3;
     corrupt.drain(at..at + 40);
     let cut = frames[2][..frames[2].len() / 2].to_vec();
-    let stream = [
-        corrupt,
-        frames[0].clone(),
-        cut,
-        frames[3].clone(),
-        frames[2][..30].to_vec(),
-    ]
-    .concat();
+    let stream = [corrupt, frames[0].clone(), cut, frames[3].clone(), frames[2][..30].to_vec()].concat();
     std::fs::write(&path, stream).unwrap();
     let mut source = Mjpeg::open(&path, &Settings::default()).unwrap();
     for round in 1..4 {
-        assert_eq!(
-            jpeg_of(source.picture().unwrap()),
-            frames[0],
-            "round {round}"
-        );
-        assert_eq!(
-            jpeg_of(source.picture().unwrap()),
-            frames[3],
-            "round {round}"
-        );
+        assert_eq!(jpeg_of(source.picture().unwrap()), frames[0], "round {round}");
+        assert_eq!(jpeg_of(source.picture().unwrap()), frames[3], "round {round}");
     }
     assert!(source.broken() >= 3, "{}", source.broken());
 
-    for (name, bytes) in [
-        ("empty.mjpeg", Vec::new()),
-        ("cut.mjpeg", frames[0][..500].to_vec()),
-        ("text.mjpeg", b"hello".to_vec()),
-    ] {
+    for (name, bytes) in
+        [("empty.mjpeg", Vec::new()), ("cut.mjpeg", frames[0][..500].to_vec()), ("text.mjpeg", b"hello".to_vec())]
+    {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let error = Mjpeg::open(&path, &Settings::default()).err().unwrap();
-        assert!(
-            matches!(error, CameraError::NoFrames { .. }),
-            "{name}: {error}"
-        );
+        assert!(matches!(error, CameraError::NoFrames { .. }), "{name}: {error}");
     }
-    let error = Mjpeg::open(folder.path(), &Settings::default())
-        .err()
-        .unwrap();
+    let error = Mjpeg::open(folder.path(), &Settings::default()).err().unwrap();
     assert!(matches!(error, CameraError::Io { .. }), "{error}");
 }
 
@@ -224,16 +132,10 @@ fn a_folder_is_shown_by_name_and_letterboxed() {
     let jpeg_bytes = jpeg::encode(&drawn(64, 48, 1), 85).unwrap();
     write("b.JPG", &jpeg_bytes);
     let red = Rgb::filled(48, 48, [255, 0, 0]);
-    write(
-        "a.png",
-        &picture::encode_png(48, 48, false, &red.data).unwrap(),
-    );
+    write("a.png", &picture::encode_png(48, 48, false, &red.data).unwrap());
     write("c.jpg", b"not a picture");
     write("d.txt", b"ignored");
-    let settings = Settings {
-        size: Some((64, 48)),
-        ..Settings::default()
-    };
+    let settings = Settings { size: Some((64, 48)), ..Settings::default() };
     let mut source = Folder::open(folder.path(), &settings).unwrap();
     for round in 0..2 {
         let rgb = rgb_of(source.picture().unwrap());
@@ -242,11 +144,7 @@ fn a_folder_is_shown_by_name_and_letterboxed() {
         assert_eq!(pixel(3, 20), [0, 0, 0], "a bar on the left");
         assert_eq!(pixel(60, 20), [0, 0, 0], "a bar on the right");
         assert_eq!(pixel(32, 24), [255, 0, 0]);
-        assert_eq!(
-            jpeg_of(source.picture().unwrap()),
-            jpeg_bytes,
-            "round {round}"
-        );
+        assert_eq!(jpeg_of(source.picture().unwrap()), jpeg_bytes, "round {round}");
     }
     // Its own size is that of the first picture by name.
     let source = Folder::open(folder.path(), &Settings::default()).unwrap();
@@ -256,10 +154,7 @@ fn a_folder_is_shown_by_name_and_letterboxed() {
     rgb_of(source.picture().unwrap());
     jpeg_of(source.picture().unwrap());
     let green = Rgb::filled(64, 48, [0, 255, 0]);
-    write(
-        "a.png",
-        &picture::encode_png(64, 48, false, &green.data).unwrap(),
-    );
+    write("a.png", &picture::encode_png(64, 48, false, &green.data).unwrap());
     assert_eq!(rgb_of(source.picture().unwrap()), green);
 
     let empty = tempfile::tempdir().unwrap();
@@ -267,8 +162,5 @@ fn a_folder_is_shown_by_name_and_letterboxed() {
     assert!(matches!(error, CameraError::NoPictures { skipped: 0, .. }) && error.hint().is_some());
     std::fs::write(empty.path().join("x.png"), b"nothing").unwrap();
     let error = Folder::open(empty.path(), &settings).err().unwrap();
-    assert!(
-        matches!(error, CameraError::NoPictures { skipped: 1, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, CameraError::NoPictures { skipped: 1, .. }), "{error}");
 }

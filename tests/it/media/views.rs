@@ -17,18 +17,12 @@ fn scaling_keeps_flat_colours_and_the_mean() {
         let out = scale(&flat, width, height);
         assert_eq!((out.width, out.height), (width, height));
         for pixel in out.data.chunks_exact(3) {
-            let off = pixel
-                .iter()
-                .zip([10u8, 200, 255])
-                .map(|(a, b)| a.abs_diff(b))
-                .max()
-                .unwrap();
+            let off = pixel.iter().zip([10u8, 200, 255]).map(|(a, b)| a.abs_diff(b)).max().unwrap();
             assert!(off <= 1, "{pixel:?} at {width}x{height}");
         }
     }
     let busy = drawn(320, 240, 9);
-    let mean =
-        |rgb: &Rgb| rgb.data.iter().map(|&v| f64::from(v)).sum::<f64>() / rgb.data.len() as f64;
+    let mean = |rgb: &Rgb| rgb.data.iter().map(|&v| f64::from(v)).sum::<f64>() / rgb.data.len() as f64;
     for (width, height) in [(160, 120), (80, 60), (107, 33)] {
         let off = mean(&scale(&busy, width, height)) - mean(&busy);
         assert!(off.abs() < 0.3, "{off} at {width}x{height}");
@@ -51,11 +45,7 @@ fn half_size_agrees_with_the_general_way() {
 fn the_stamp_survives_jpeg_and_scaling() {
     for (width, height) in [(320, 240), (640, 480), (641, 479), (1280, 720), (480, 640)] {
         let pattern = TestPattern::new(width, height);
-        for (frame, unix_ms) in [
-            (0, 0),
-            (1, 1_795_319_260_123),
-            (123_456_789, 4_000_000_000_000),
-        ] {
+        for (frame, unix_ms) in [(0, 0), (1, 1_795_319_260_123), (123_456_789, 4_000_000_000_000)] {
             let stamp = Some(Stamp { frame, unix_ms });
             let rgb = pattern.render(frame, unix_ms);
             assert_eq!(read_back(&rgb), stamp);
@@ -78,17 +68,8 @@ fn only_the_test_pattern_is_read_back() {
     assert_eq!(read_back(&Rgb::filled(640, 480, [0; 3])), None);
     assert_eq!(read_back(&Rgb::filled(640, 480, [255; 3])), None);
     assert_eq!(read_back(&drawn(640, 480, 1)), None);
-    assert_eq!(
-        read_back(&Rgb {
-            width: 640,
-            height: 480,
-            data: vec![]
-        }),
-        None
-    );
-    let photo = picture::decode(&std::fs::read(asset("photo.png")).unwrap())
-        .unwrap()
-        .into_rgb();
+    assert_eq!(read_back(&Rgb { width: 640, height: 480, data: vec![] }), None);
+    let photo = picture::decode(&std::fs::read(asset("photo.png")).unwrap()).unwrap().into_rgb();
     assert_eq!(read_back(&photo), None);
     // One cell turned over is found out.
     let mut rgb = TestPattern::new(640, 480).render(5, 6);
@@ -113,10 +94,7 @@ fn the_pattern_moves_and_draws_at_any_size() {
     }
     let pattern = TestPattern::new(640, 480);
     let ball = |frame| pattern.render(frame, 0).data[640 * 180 * 3..640 * 380 * 3].to_vec();
-    assert!(
-        (0..30).all(|frame| ball(frame) != ball(frame + 1)),
-        "the ball moves with every frame"
-    );
+    assert!((0..30).all(|frame| ball(frame) != ball(frame + 1)), "the ball moves with every frame");
 }
 
 // --- pace

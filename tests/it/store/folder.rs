@@ -23,8 +23,7 @@ fn a_crash_between_rename_and_row_harms_nothing() {
 fn a_row_that_fails_gives_the_body_back_to_be_resumed() {
     let (_folder, store) = open();
     let database = rusqlite::Connection::open(store.folder().join("miyu.db")).unwrap();
-    let refuse =
-        "CREATE TRIGGER refuse BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END";
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END";
     database.execute_batch(refuse).unwrap();
     let attachments = || files_in(&store.folder().join("attachments"));
     let body = bytes(1, LARGE);
@@ -32,20 +31,14 @@ fn a_row_that_fails_gives_the_body_back_to_be_resumed() {
     for size in [1000, LARGE] {
         let facts = offer(1, Kind::File, &body[..size]);
         let complete = receive(&store, &facts, &body[..size]);
-        let error = store
-            .commit_received(complete, None, None, NOW)
-            .unwrap_err();
+        let error = store.commit_received(complete, None, None, NOW).unwrap_err();
         assert!(matches!(error, StoreError::Database(_)), "{error}");
         assert!(attachments().is_empty());
     }
     let out = outgoing(1, Kind::File, Body::Bytes(body.clone()));
     assert!(store.enqueue(out, NOW, None).is_err());
     assert!(attachments().is_empty());
-    assert_eq!(
-        files_in(&store.folder().join("incoming")).len(),
-        2,
-        "part and offer"
-    );
+    assert_eq!(files_in(&store.folder().join("incoming")).len(), 2, "part and offer");
     database.execute_batch("DROP TRIGGER refuse").unwrap();
     let again = store.begin_receive(&peer(1), &facts).unwrap();
     assert_eq!(again.resume_offset(), 5 * CHUNK_BYTES);
@@ -78,11 +71,7 @@ fn orphans_and_old_partials_are_swept_and_nothing_else() {
     assert_eq!(store.sweep(now + 6 * DAY).unwrap(), 0);
     assert_eq!(store.sweep(now + 8 * DAY).unwrap(), 2);
     assert!(kept.exists() && foreign.exists() && !orphan.exists());
-    assert_eq!(
-        incoming(),
-        2,
-        "the one that is being written stays, and so does its offer"
-    );
+    assert_eq!(incoming(), 2, "the one that is being written stays, and so does its offer");
     drop(busy);
     assert_eq!(store.sweep(now + 8 * DAY).unwrap(), 1);
     assert_eq!(incoming(), 0);
@@ -105,24 +94,10 @@ fn databases_that_are_newer_foreign_or_damaged_are_refused() {
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
     let error = Store::open(&folder).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StoreError::NewerSchema {
-                found: 99,
-                known: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 1, .. }), "{error}");
     assert!(error.hint().unwrap().contains("update"));
 
-    fs::write(
-        &path,
-        b"this is no database, but a text that someone put here",
-    )
-    .unwrap();
+    fs::write(&path, b"this is no database, but a text that someone put here").unwrap();
     let error = Store::open(&folder).unwrap_err();
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
     fs::remove_file(&path).unwrap();
@@ -143,9 +118,7 @@ fn databases_that_are_newer_foreign_or_damaged_are_refused() {
     let start = pages.len() / 3;
     pages[start..].fill(0xa5);
     fs::write(&path, pages).unwrap();
-    let error = Store::open(&folder)
-        .and_then(|store| store.history(None, None, 99, None))
-        .unwrap_err();
+    let error = Store::open(&folder).and_then(|store| store.history(None, None, 99, None)).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     assert!(error.hint().unwrap().contains("restore"));
 }
@@ -157,25 +130,9 @@ fn a_damaged_attachment_is_told_and_the_rest_goes_on() {
     let path = message.path.clone().unwrap();
     fs::write(&path, b"short").unwrap();
     let error = store.body(&message).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StoreError::BodyDamaged {
-                found: 5,
-                wanted: 1000,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::BodyDamaged { found: 5, wanted: 1000, .. }), "{error}");
     fs::remove_file(&path).unwrap();
-    assert!(
-        store
-            .body(&message)
-            .unwrap_err()
-            .to_string()
-            .starts_with("cannot read")
-    );
+    assert!(store.body(&message).unwrap_err().to_string().starts_with("cannot read"));
     assert_eq!(store.history(None, None, 9, None).unwrap().len(), 1);
 }
 
@@ -210,16 +167,8 @@ fn only_the_owner_can_read_any_of_it() {
         let _lock = lock_long_lived(&root).unwrap();
         let body = bytes(1, LARGE);
         commit(&store, 1, &body);
-        store
-            .enqueue(
-                outgoing(1, Kind::File, Body::Bytes(body.clone())),
-                NOW,
-                None,
-            )
-            .unwrap();
-        let mut part = store
-            .begin_receive(&peer(1), &offer(2, Kind::File, &body))
-            .unwrap();
+        store.enqueue(outgoing(1, Kind::File, Body::Bytes(body.clone())), NOW, None).unwrap();
+        let mut part = store.begin_receive(&peer(1), &offer(2, Kind::File, &body)).unwrap();
         part.write(&body[..100_000]).unwrap();
         drop(part);
         assert_eq!(mode(&root), if root == shared { 0o755 } else { 0o700 });
@@ -242,10 +191,7 @@ fn a_folder_that_cannot_be_used_says_so() {
     fs::write(&file, "x").unwrap();
     for path in [file.clone(), file.join("data")] {
         let error = Store::open(&path).unwrap_err();
-        assert!(
-            matches!(error, StoreError::FolderUnusable { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, StoreError::FolderUnusable { .. }), "{error}");
         assert!(error.hint().unwrap().contains("--data"), "{error}");
     }
 }

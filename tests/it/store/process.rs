@@ -8,13 +8,7 @@ fn child(test: &str, folder: &Path) -> Child {
     let module = module_path!().split_once("::").unwrap().1;
     let name = format!("{module}::{test}");
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            name.as_str(),
-            "--exact",
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args([name.as_str(), "--exact", "--ignored", "--nocapture", "--test-threads=1"])
         .env("MIYU_TEST_STORE", folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -75,24 +69,14 @@ fn what_a_killed_process_said_to_be_stored_is_stored() {
     let store = Store::open(folder.path()).unwrap();
     for what in &said {
         let (way, n) = what.split_once(' ').unwrap();
-        let way = if way == "in" {
-            Direction::In
-        } else {
-            Direction::Out
-        };
-        let found = store
-            .message(&peer(1), way, &id(n.parse().unwrap()))
-            .unwrap();
+        let way = if way == "in" { Direction::In } else { Direction::Out };
+        let found = store.message(&peer(1), way, &id(n.parse().unwrap())).unwrap();
         let found = found.unwrap_or_else(|| panic!("{what} was said to be stored"));
         let body = store.body(&found).unwrap().read_all(1_000_000).unwrap();
         assert_eq!(sm3::digest(&body), found.sm3);
     }
     let stored = store.history(None, None, 1000, None).unwrap().len();
-    assert!(
-        (said.len()..=said.len() + 1).contains(&stored),
-        "{stored} rows, {} said",
-        said.len()
-    );
+    assert!((said.len()..=said.len() + 1).contains(&stored), "{stored} rows, {} said", said.len());
 }
 
 #[test]
@@ -106,9 +90,7 @@ fn child_claims() {
     // twice as often as there is anything to claim
     for _ in 0..100 {
         let owner = std::process::id().to_le_bytes()[0];
-        let page = store
-            .claim(&peer(1), lease(owner, NOW + 1), NOW, 2)
-            .unwrap();
+        let page = store.claim(&peer(1), lease(owner, NOW + 1), NOW, 2).unwrap();
         if page.is_empty() {
             break;
         }
@@ -124,13 +106,9 @@ fn two_processes_that_claim_at_once_get_each_message_once() {
     for n in 1..=100 {
         store.enqueue(text(n), NOW, None).unwrap();
     }
-    let mut processes: Vec<Child> = (0..2)
-        .map(|_| child("child_claims", store.folder()))
-        .collect();
-    let mut outputs: Vec<_> = processes
-        .iter_mut()
-        .map(|process| BufReader::new(process.stdout.take().unwrap()))
-        .collect();
+    let mut processes: Vec<Child> = (0..2).map(|_| child("child_claims", store.folder())).collect();
+    let mut outputs: Vec<_> =
+        processes.iter_mut().map(|process| BufReader::new(process.stdout.take().unwrap())).collect();
     for lines in &mut outputs {
         assert_eq!(next(lines, "@").as_deref(), Some("ready"));
     }
@@ -165,27 +143,16 @@ fn two_long_lived_processes_on_one_folder_are_refused_by_pid() {
     let folder = tempfile::tempdir().unwrap();
     let own = lock_long_lived(folder.path()).unwrap();
     let error = lock_long_lived(folder.path()).unwrap_err();
-    assert!(
-        matches!(error, StoreError::InUse { pid: Some(pid), .. } if pid == std::process::id()),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::InUse { pid: Some(pid), .. } if pid == std::process::id()), "{error}");
     drop(own);
     let mut process = child("child_locks", folder.path());
     let mut lines = BufReader::new(process.stdout.take().unwrap());
     assert_eq!(next(&mut lines, "@").as_deref(), Some("locked"));
     let error = lock_long_lived(folder.path()).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .ends_with(&format!("in use by process {}", process.id())),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with(&format!("in use by process {}", process.id())), "{error}");
     assert!(error.hint().unwrap().contains("--data"));
     // a one-shot works beside it
-    Store::open(folder.path())
-        .unwrap()
-        .enqueue(text(1), NOW, None)
-        .unwrap();
+    Store::open(folder.path()).unwrap().enqueue(text(1), NOW, None).unwrap();
     process.kill().unwrap();
     process.wait().unwrap();
     lock_long_lived(folder.path()).unwrap();

@@ -6,13 +6,7 @@ use super::*;
 fn small_and_large_bodies_arrive_once() {
     let (_folder, store) = open();
     let from = peer(1);
-    for (n, size) in [
-        (1, 0),
-        (2, 10),
-        (3, KEEP_PARTIAL_BYTES as usize),
-        (4, LARGE),
-        (5, 8 * CHUNK_BYTES as usize),
-    ] {
+    for (n, size) in [(1, 0), (2, 10), (3, KEEP_PARTIAL_BYTES as usize), (4, LARGE), (5, 8 * CHUNK_BYTES as usize)] {
         let body = bytes(u64::from(n), size);
         assert_eq!(store.lookup(&from, &id(n)).unwrap(), None);
         let facts = offer(n, Kind::Picture, &body);
@@ -20,46 +14,21 @@ fn small_and_large_bodies_arrive_once() {
         assert_eq!(complete.offer(), &facts);
         assert_eq!(complete.peek().unwrap(), body);
         assert_eq!(complete.reader().unwrap().len(), size as u64);
-        assert_eq!(
-            store.lookup(&from, &id(n)).unwrap(),
-            None,
-            "nothing counts before the commit"
-        );
-        let (message, new) = store
-            .commit_received(complete, Some("看".into()), Some("found".into()), NOW + 7)
-            .unwrap();
+        assert_eq!(store.lookup(&from, &id(n)).unwrap(), None, "nothing counts before the commit");
+        let (message, new) = store.commit_received(complete, Some("看".into()), Some("found".into()), NOW + 7).unwrap();
         assert!(new);
         let (kind, count, digest) = (Kind::Picture, size as u64, sm3::digest(&body));
         let known = store.lookup(&from, &id(n)).unwrap().unwrap();
-        assert_eq!(
-            known,
-            Known::Stored {
-                kind,
-                bytes: count,
-                sm3: digest
-            }
-        );
+        assert_eq!(known, Known::Stored { kind, bytes: count, sm3: digest });
         assert!(known.is_same(&facts));
         assert!(!known.is_same(&offer(n, Kind::File, &body)));
-        assert_eq!(
-            (message.state, message.direction),
-            (State::Received, Direction::In)
-        );
-        assert_eq!(
-            (message.sent_at_ms, message.stored_at_ms),
-            (NOW - 5, NOW + 7)
-        );
+        assert_eq!((message.state, message.direction), (State::Received, Direction::In));
+        assert_eq!((message.sent_at_ms, message.stored_at_ms), (NOW - 5, NOW + 7));
         assert_eq!(message.text.as_deref(), Some("看"));
         assert_eq!(message.hidden.as_deref(), Some("found"));
         assert_eq!(message.name.as_deref(), Some("../../etc/passwd"));
         assert_eq!(fs::read(message.path.as_ref().unwrap()).unwrap(), body);
-        assert_eq!(
-            store
-                .message(&from, Direction::In, &id(n))
-                .unwrap()
-                .unwrap(),
-            message
-        );
+        assert_eq!(store.message(&from, Direction::In, &id(n)).unwrap().unwrap(), message);
 
         let again = receive(&store, &facts, &body);
         let (same, new) = store.commit_received(again, None, None, NOW + 9).unwrap();
@@ -78,23 +47,12 @@ fn a_text_is_its_own_body() {
     let facts = offer(1, Kind::Text, "你好".as_bytes());
     let complete = receive(&store, &facts, "你好".as_bytes());
     let (message, _) = store.commit_received(complete, None, None, NOW).unwrap();
-    assert_eq!(
-        (message.text.as_deref(), message.path),
-        (Some("你好"), None)
-    );
+    assert_eq!((message.text.as_deref(), message.path), (Some("你好"), None));
     let complete = receive(&store, &offer(2, Kind::Text, b"\xff"), b"\xff");
-    assert!(matches!(
-        store.commit_received(complete, None, None, NOW),
-        Err(StoreError::NotText)
-    ));
+    assert!(matches!(store.commit_received(complete, None, None, NOW), Err(StoreError::NotText)));
     let long = vec![b'x'; TEXT_BYTES_MAX as usize + 1];
-    let error = store
-        .begin_receive(&peer(1), &offer(3, Kind::Text, &long))
-        .unwrap_err();
-    assert!(
-        matches!(error, StoreError::TooLong { what: "text", .. }),
-        "{error}"
-    );
+    let error = store.begin_receive(&peer(1), &offer(3, Kind::Text, &long)).unwrap_err();
+    assert!(matches!(error, StoreError::TooLong { what: "text", .. }), "{error}");
 }
 
 #[test]
@@ -104,27 +62,17 @@ fn the_same_id_with_another_content_is_a_conflict() {
     let (first, _) = commit(&store, 1, &body);
     for other in [bytes(2, LARGE), bytes(3, 100), Vec::new()] {
         let complete = receive(&store, &offer(1, Kind::File, &other), &other);
-        let error = store
-            .commit_received(complete, None, None, NOW)
-            .unwrap_err();
+        let error = store.commit_received(complete, None, None, NOW).unwrap_err();
         assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
         assert_eq!(fs::read(first.path.as_ref().unwrap()).unwrap(), body);
     }
     assert!(files_in(&store.folder().join("incoming")).is_empty());
     // another peer may use the same id, and so may we
-    let mut receive = store
-        .begin_receive(&peer(2), &offer(1, Kind::File, b"two"))
-        .unwrap();
+    let mut receive = store.begin_receive(&peer(2), &offer(1, Kind::File, b"two")).unwrap();
     receive.write(b"two").unwrap();
     let complete = receive.finish().unwrap();
     assert!(store.commit_received(complete, None, None, NOW).unwrap().1);
-    store
-        .enqueue(
-            outgoing(1, Kind::File, Body::Bytes(b"out".to_vec())),
-            NOW,
-            None,
-        )
-        .unwrap();
+    store.enqueue(outgoing(1, Kind::File, Body::Bytes(b"out".to_vec())), NOW, None).unwrap();
     assert_eq!(fs::read(first.path.unwrap()).unwrap(), body);
     assert_eq!(files_in(&store.folder().join("attachments")).len(), 3);
 }
@@ -135,12 +83,7 @@ fn a_broken_large_body_goes_on_at_a_whole_chunk() {
     let body = bytes(1, LARGE);
     let facts = offer(1, Kind::File, &body);
     let mut offset = 0;
-    for upto in [
-        100,
-        CHUNK_BYTES as usize,
-        3 * CHUNK_BYTES as usize + 77,
-        LARGE,
-    ] {
+    for upto in [100, CHUNK_BYTES as usize, 3 * CHUNK_BYTES as usize + 77, LARGE] {
         let mut receive = store.begin_receive(&peer(1), &facts).unwrap();
         assert_eq!(receive.resume_offset(), offset);
         assert_eq!(receive.written(), offset);
@@ -167,14 +110,10 @@ fn a_broken_large_body_goes_on_at_a_whole_chunk() {
 fn a_partial_body_of_another_offer_is_dropped() {
     let (_folder, store) = open();
     let (body, other) = (bytes(1, LARGE), bytes(2, LARGE));
-    let mut receive_one = store
-        .begin_receive(&peer(1), &offer(1, Kind::File, &body))
-        .unwrap();
+    let mut receive_one = store.begin_receive(&peer(1), &offer(1, Kind::File, &body)).unwrap();
     receive_one.write(&body[..200_000]).unwrap();
     drop(receive_one);
-    let next = store
-        .begin_receive(&peer(1), &offer(1, Kind::File, &other))
-        .unwrap();
+    let next = store.begin_receive(&peer(1), &offer(1, Kind::File, &other)).unwrap();
     assert_eq!(next.resume_offset(), 0);
     drop(next);
     let complete = receive(&store, &offer(1, Kind::File, &other), &other);
@@ -210,28 +149,18 @@ fn a_body_that_is_not_as_offered_is_refused_and_gone() {
     }
     // damage on our own disk is found too
     let body = bytes(7, LARGE);
-    let mut receive = store
-        .begin_receive(&peer(1), &offer(2, Kind::File, &body))
-        .unwrap();
+    let mut receive = store.begin_receive(&peer(1), &offer(2, Kind::File, &body)).unwrap();
     receive.write(&body[..LARGE - 10]).unwrap();
     drop(receive);
     let folder = files_in(&store.folder().join("incoming"));
-    let part = folder
-        .iter()
-        .find(|path| path.ends_with(format!("{}.part", id(2))))
-        .unwrap();
+    let part = folder.iter().find(|path| path.ends_with(format!("{}.part", id(2)))).unwrap();
     let mut damaged = fs::read(part).unwrap();
     damaged[5] ^= 1;
     fs::write(part, damaged).unwrap();
-    let mut receive = store
-        .begin_receive(&peer(1), &offer(2, Kind::File, &body))
-        .unwrap();
+    let mut receive = store.begin_receive(&peer(1), &offer(2, Kind::File, &body)).unwrap();
     assert_eq!(receive.resume_offset(), 5 * CHUNK_BYTES);
     receive.write(&body[5 * CHUNK_BYTES as usize..]).unwrap();
-    assert!(matches!(
-        receive.finish(),
-        Err(StoreError::BodyMismatch { .. })
-    ));
+    assert!(matches!(receive.finish(), Err(StoreError::BodyMismatch { .. })));
     assert!(!part.exists());
 }
 
@@ -254,9 +183,7 @@ fn the_oldest_partials_of_a_peer_give_way() {
     let (_folder, store) = open();
     let body = bytes(1, KEEP_PARTIAL_BYTES as usize + 1);
     for n in 1..=PARTIALS_PER_PEER_MAX as u16 + 2 {
-        let mut receive = store
-            .begin_receive(&peer(1), &offer(n, Kind::File, &body))
-            .unwrap();
+        let mut receive = store.begin_receive(&peer(1), &offer(n, Kind::File, &body)).unwrap();
         receive.write(&body[..CHUNK_BYTES as usize]).unwrap();
         drop(receive);
         let part = files_in(&store.folder().join("incoming"))
@@ -264,18 +191,13 @@ fn the_oldest_partials_of_a_peer_give_way() {
             .find(|path| path.ends_with(format!("{}.part", id(n))))
             .unwrap();
         let file = fs::File::options().write(true).open(part).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(n)))
-            .unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(n))).unwrap();
     }
     let left = files_in(&store.folder().join("incoming"));
     assert_eq!(left.len(), 2 * PARTIALS_PER_PEER_MAX);
-    let first = store
-        .begin_receive(&peer(1), &offer(1, Kind::File, &body))
-        .unwrap();
+    let first = store.begin_receive(&peer(1), &offer(1, Kind::File, &body)).unwrap();
     assert_eq!(first.resume_offset(), 0);
-    let last = store
-        .begin_receive(&peer(1), &offer(60, Kind::File, &body))
-        .unwrap();
+    let last = store.begin_receive(&peer(1), &offer(60, Kind::File, &body)).unwrap();
     assert_eq!(last.resume_offset(), CHUNK_BYTES);
 }
 
@@ -288,18 +210,14 @@ fn the_quota_counts_what_is_stored_held_and_promised() {
     commit(&store, 1, &body);
     assert_eq!(store.stored_bytes().unwrap(), large);
     assert!(store.room_for(2 * large).is_ok());
-    let promised = store
-        .begin_receive(&peer(1), &offer(2, Kind::File, &body))
-        .unwrap();
+    let promised = store.begin_receive(&peer(1), &offer(2, Kind::File, &body)).unwrap();
     assert!(store.room_for(large).is_ok());
     let error = store.room_for(large + 1).unwrap_err();
     assert!(matches!(error, StoreError::QuotaFull { .. }), "{error}");
     assert!(error.hint().unwrap().contains("16 GiB"));
     drop(promised);
     assert!(store.room_for(2 * large).is_ok());
-    let mut held = store
-        .begin_receive(&peer(1), &offer(2, Kind::File, &body))
-        .unwrap();
+    let mut held = store.begin_receive(&peer(1), &offer(2, Kind::File, &body)).unwrap();
     held.write(&body[..2 * CHUNK_BYTES as usize]).unwrap();
     drop(held);
     let check = |store: &Store| {
@@ -312,11 +230,7 @@ fn the_quota_counts_what_is_stored_held_and_promised() {
     check(&copy);
     commit(&store, 2, &body);
     assert_eq!(store.stored_bytes().unwrap(), 2 * large);
-    assert!(
-        store
-            .delete_message(&peer(1), Direction::In, &id(1), NOW)
-            .unwrap()
-    );
+    assert!(store.delete_message(&peer(1), Direction::In, &id(1), NOW).unwrap());
     assert!(store.room_for(2 * large).is_ok());
     // an offer of an absurd size is refused before anything is made
     store.set_quota(u64::MAX);
@@ -324,9 +238,6 @@ fn the_quota_counts_what_is_stored_held_and_promised() {
     absurd.bytes = 1 << 63;
     let error = store.begin_receive(&peer(1), &absurd).unwrap_err();
     assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
-    assert!(
-        error.to_string().contains(&DISK_RESERVE_BYTES.to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&DISK_RESERVE_BYTES.to_string()), "{error}");
     assert!(files_in(&store.folder().join("incoming")).is_empty());
 }

@@ -7,19 +7,9 @@ use super::scan::{Source, Token, module_path};
 /// A top-level module and those that it may use. `main` is `src/main.rs`; `src/lib.rs` is the map and may name all.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    (
-        "cli",
-        &[
-            "gui", "node", "config", "identity", "media", "stego", "seal", "crypto",
-        ],
-    ),
+    ("cli", &["gui", "node", "config", "identity", "media", "stego", "seal", "crypto"]),
     ("gui", &["node", "config", "identity", "media", "stego"]),
-    (
-        "node",
-        &[
-            "quic", "wire", "store", "media", "stego", "config", "identity", "crypto",
-        ],
-    ),
+    ("node", &["quic", "wire", "store", "media", "stego", "config", "identity", "crypto"]),
     ("seal", &["crypto", "identity"]),
     ("store", &["crypto", "identity"]),
     ("quic", &["tls", "identity", "crypto"]),
@@ -42,17 +32,11 @@ pub(crate) fn faults(sources: &[Source]) -> Vec<Fault> {
         .find(|source| source.path == "src/lib.rs")
         .map(|source| items(&source.tokens))
         .unwrap_or_default();
-    sources
-        .iter()
-        .flat_map(|source| file_faults(source, &root_items))
-        .collect()
+    sources.iter().flat_map(|source| file_faults(source, &root_items)).collect()
 }
 
 fn allowed(from: &str) -> Option<&'static [&'static str]> {
-    ALLOWED
-        .iter()
-        .find(|(name, _)| *name == from)
-        .map(|(_, to)| *to)
+    ALLOWED.iter().find(|(name, _)| *name == from).map(|(_, to)| *to)
 }
 
 fn file_faults(source: &Source, root_items: &[String]) -> Vec<Fault> {
@@ -62,9 +46,7 @@ fn file_faults(source: &Source, root_items: &[String]) -> Vec<Fault> {
     let module = module_path(&source.path);
     let from = module.first().map_or("main", String::as_str);
     let Some(may_use) = allowed(from) else {
-        let message = format!(
-            "module {from} is not in the table of arrows: add it to the design and to ALLOWED"
-        );
+        let message = format!("module {from} is not in the table of arrows: add it to the design and to ALLOWED");
         return vec![Fault::new(&source.path, 1, message)];
     };
     let mut faults = Vec::new();
@@ -82,13 +64,9 @@ fn file_faults(source: &Source, root_items: &[String]) -> Vec<Fault> {
             if root_items.iter().any(|item| item == to) {
                 continue;
             }
-            format!(
-                "crate::{shown} is no top-level module and not defined in lib.rs: name the module that it is in"
-            )
+            format!("crate::{shown} is no top-level module and not defined in lib.rs: name the module that it is in")
         } else if !may_use.contains(&to) {
-            format!(
-                "{from} -> {to} is no arrow of the design ({from} may use {may_use:?}): crate::{shown}"
-            )
+            format!("{from} -> {to} is no arrow of the design ({from} may use {may_use:?}): crate::{shown}")
         } else if path.starts_with(&["crypto".to_owned(), "simd".to_owned()]) {
             format!("{from} -> crypto::simd: only crypto sees its kernels")
         } else {
@@ -108,9 +86,7 @@ fn items(tokens: &[Token]) -> Vec<String> {
         match token.text.as_str() {
             "{" => depth += 1,
             "}" => depth = depth.saturating_sub(1),
-            "const" | "static" | "fn" | "struct" | "enum" | "type" | "trait" if depth == 0 => {
-                found.extend(next(1))
-            }
+            "const" | "static" | "fn" | "struct" | "enum" | "type" | "trait" if depth == 0 => found.extend(next(1)),
             "macro_rules" if depth == 0 => found.extend(next(2)),
             _ => {}
         }
@@ -157,12 +133,7 @@ fn continues_a_path(tokens: &[Token], i: usize) -> bool {
 }
 
 /// Reads the path or use tree that begins at `i` into one path for each of its leaves; returns the index behind it.
-fn expand(
-    tokens: &[Token],
-    i: usize,
-    prefix: &mut Vec<String>,
-    paths: &mut Vec<Vec<String>>,
-) -> usize {
+fn expand(tokens: &[Token], i: usize, prefix: &mut Vec<String>, paths: &mut Vec<Vec<String>>) -> usize {
     let text = |k: usize| tokens.get(k).map_or("", |token| token.text.as_str());
     let kept = prefix.len();
     let mut i = i;
@@ -183,9 +154,7 @@ fn expand(
             return i + 1;
         }
         prefix.push(text(i).to_owned());
-        let more = tokens
-            .get(i + 2)
-            .is_some_and(|token| token.is_word() || matches!(token.text.as_str(), "{" | "*"));
+        let more = tokens.get(i + 2).is_some_and(|token| token.is_word() || matches!(token.text.as_str(), "{" | "*"));
         if text(i + 1) != "::" || !more {
             paths.push(prefix.clone());
             prefix.truncate(kept);
@@ -216,14 +185,8 @@ mod tests {
     use super::*;
 
     fn found(path: &str, text: &str) -> Vec<(usize, String)> {
-        let lib = Source::new(
-            "src/lib.rs",
-            "pub mod wire;\npub const VERSION: u8 = 1;\npub use wire::Frame;\n",
-        );
-        faults(&[lib, Source::new(path, text)])
-            .into_iter()
-            .map(|fault| (fault.line, fault.message))
-            .collect()
+        let lib = Source::new("src/lib.rs", "pub mod wire;\npub const VERSION: u8 = 1;\npub use wire::Frame;\n");
+        faults(&[lib, Source::new(path, text)]).into_iter().map(|fault| (fault.line, fault.message)).collect()
     }
 
     #[track_caller]
@@ -239,120 +202,38 @@ mod tests {
         let text = "use crate::quic::{Endpoint, settings::{A, B as C}};\nuse crate::wire::Frame;\n";
         assert_eq!(found("src/node/mod.rs", text), []);
         assert_eq!(found("src/main.rs", "fn main() { miyu::cli::run() }\n"), []);
-        assert_eq!(
-            found(
-                "src/node/link.rs",
-                "use super::Command;\nuse crate::node::Event;\n"
-            ),
-            []
-        );
+        assert_eq!(found("src/node/link.rs", "use super::Command;\nuse crate::node::Event;\n"), []);
         assert_eq!(found("src/node/a.rs", "use crate::VERSION;\n"), []);
-        assert_eq!(
-            found("src/crypto/gcm.rs", "use crate::crypto::simd::Token;\n"),
-            []
-        );
-        assert_eq!(
-            found(
-                "src/wire/mod.rs",
-                "pub(crate) fn a() {}\n//! [`crate::node`]\n"
-            ),
-            []
-        );
+        assert_eq!(found("src/crypto/gcm.rs", "use crate::crypto::simd::Token;\n"), []);
+        assert_eq!(found("src/wire/mod.rs", "pub(crate) fn a() {}\n//! [`crate::node`]\n"), []);
     }
 
     #[test]
     fn other_arrows_are_found() {
-        one(
-            "src/wire/frame.rs",
-            "fn a() {}\nuse crate::node::Event;\n",
-            2,
-            "wire -> node",
-        );
-        one(
-            "src/media/mod.rs",
-            "fn a() -> crate::node::Event {}\n",
-            1,
-            "media -> node",
-        );
-        one(
-            "src/node/mod.rs",
-            "use crate::{wire, cli::Args};\n",
-            1,
-            "node -> cli",
-        );
-        one(
-            "src/node/mod.rs",
-            "use crate::{\n    wire,\n    gui,\n};\n",
-            1,
-            "node -> gui",
-        );
+        one("src/wire/frame.rs", "fn a() {}\nuse crate::node::Event;\n", 2, "wire -> node");
+        one("src/media/mod.rs", "fn a() -> crate::node::Event {}\n", 1, "media -> node");
+        one("src/node/mod.rs", "use crate::{wire, cli::Args};\n", 1, "node -> cli");
+        one("src/node/mod.rs", "use crate::{\n    wire,\n    gui,\n};\n", 1, "node -> gui");
         one("src/node/mod.rs", "use miyu::tls;\n", 1, "node -> tls");
         one("src/main.rs", "use miyu::node::Node;\n", 1, "main -> node");
-        one(
-            "src/stego/mod.rs",
-            "#[cfg(test)]\nmod tests {\n use crate::crypto::kdf;\n}\n",
-            3,
-            "stego -> crypto",
-        );
+        one("src/stego/mod.rs", "#[cfg(test)]\nmod tests {\n use crate::crypto::kdf;\n}\n", 3, "stego -> crypto");
     }
 
     #[test]
     fn climbing_out_is_found() {
-        one(
-            "src/wire/mod.rs",
-            "use super::node::Event;\n",
-            1,
-            "wire -> node",
-        );
-        one(
-            "src/wire/a.rs",
-            "use super::super::{node, wire};\n",
-            1,
-            "wire -> node",
-        );
-        one(
-            "src/config.rs",
-            "mod tests {\n use super::super::store::S;\n}\n",
-            2,
-            "config -> store",
-        );
-        assert_eq!(
-            found(
-                "src/config.rs",
-                "mod tests {\n use super::*;\n fn b(){}\n}\n"
-            ),
-            []
-        );
-        assert_eq!(
-            found(
-                "src/config.rs",
-                "mod a {\n}\nmod b {\n use super::a::C;\n}\n"
-            ),
-            []
-        );
-        one(
-            "src/wire/mod.rs",
-            "use self::super::super::wire;\nuse super::node;\n",
-            2,
-            "wire -> node",
-        );
+        one("src/wire/mod.rs", "use super::node::Event;\n", 1, "wire -> node");
+        one("src/wire/a.rs", "use super::super::{node, wire};\n", 1, "wire -> node");
+        one("src/config.rs", "mod tests {\n use super::super::store::S;\n}\n", 2, "config -> store");
+        assert_eq!(found("src/config.rs", "mod tests {\n use super::*;\n fn b(){}\n}\n"), []);
+        assert_eq!(found("src/config.rs", "mod a {\n}\nmod b {\n use super::a::C;\n}\n"), []);
+        one("src/wire/mod.rs", "use self::super::super::wire;\nuse super::node;\n", 2, "wire -> node");
     }
 
     #[test]
     fn hidden_arrows_are_found() {
         one("src/node/mod.rs", "use crate::*;\n", 1, "glob");
-        one(
-            "src/node/mod.rs",
-            "use crate::Frame;\n",
-            1,
-            "no top-level module",
-        );
-        one(
-            "src/node/mod.rs",
-            "use crate::crypto::{gcm, simd::Token};\n",
-            1,
-            "crypto::simd",
-        );
+        one("src/node/mod.rs", "use crate::Frame;\n", 1, "no top-level module");
+        one("src/node/mod.rs", "use crate::crypto::{gcm, simd::Token};\n", 1, "crypto::simd");
         one("src/other/mod.rs", "fn a() {}\n", 1, "not in the table");
     }
 
@@ -360,10 +241,7 @@ mod tests {
     fn the_table_has_no_circle() {
         fn reaches(from: &str, goal: &str, steps: usize) -> bool {
             steps > 0
-                && allowed(from).is_some_and(|to| {
-                    to.iter()
-                        .any(|next| *next == goal || reaches(next, goal, steps - 1))
-                })
+                && allowed(from).is_some_and(|to| to.iter().any(|next| *next == goal || reaches(next, goal, steps - 1)))
         }
         for (name, _) in ALLOWED {
             assert!(!reaches(name, name, ALLOWED.len()), "{name} reaches itself");

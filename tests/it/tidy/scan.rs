@@ -10,8 +10,7 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn is_word(&self) -> bool {
-        self.text
-            .starts_with(|c: char| c.is_alphabetic() || c == '_')
+        self.text.starts_with(|c: char| c.is_alphabetic() || c == '_')
     }
 }
 
@@ -53,17 +52,12 @@ impl Source {
 
     /// Is `line` (from 1) compiled for tests alone?
     pub(crate) fn is_test(&self, line: usize) -> bool {
-        self.test_lines
-            .get(line.wrapping_sub(1))
-            .copied()
-            .unwrap_or(false)
+        self.test_lines.get(line.wrapping_sub(1)).copied().unwrap_or(false)
     }
 
     /// The comment on `line` (from 1), empty if there is none.
     pub(crate) fn comment(&self, line: usize) -> &str {
-        self.comments
-            .get(line.wrapping_sub(1))
-            .map_or("", String::as_str)
+        self.comments.get(line.wrapping_sub(1)).map_or("", String::as_str)
     }
 }
 
@@ -122,9 +116,7 @@ fn split(text: &str) -> (String, String) {
         match state {
             State::Code => match (at(i), at(i + 1)) {
                 ('/', '/') => (state, in_comment) = (State::LineComment, true),
-                ('/', '*') => {
-                    (state, in_comment, step) = (State::BlockComment { depth: 1 }, true, 2)
-                }
+                ('/', '*') => (state, in_comment, step) = (State::BlockComment { depth: 1 }, true, 2),
                 ('"', _) => (state, in_code) = (State::Text, true),
                 ('\'', _) => step = char_literal_length(&chars, i),
                 ('r', '"' | '#') if raw_hashes(&chars, i).is_some() => {
@@ -178,11 +170,7 @@ fn char_literal_length(chars: &[char], i: usize) -> usize {
 
 /// The number of `#` of a raw string whose `r` is at `i`, or none if it is a name or a raw identifier.
 fn raw_hashes(chars: &[char], i: usize) -> Option<usize> {
-    let before = i
-        .checked_sub(1)
-        .and_then(|p| chars.get(p))
-        .copied()
-        .unwrap_or(' ');
+    let before = i.checked_sub(1).and_then(|p| chars.get(p)).copied().unwrap_or(' ');
     let prefix = matches!(before, 'b' | 'c');
     if (before.is_alphanumeric() || before == '_') && !prefix {
         return None;
@@ -198,11 +186,7 @@ fn tokens(code: &str) -> Vec<Token> {
         let mut i = 0;
         while let Some(&c) = chars.get(i) {
             let length = if c.is_alphanumeric() || c == '_' {
-                chars
-                    .iter()
-                    .skip(i)
-                    .take_while(|c| c.is_alphanumeric() || **c == '_')
-                    .count()
+                chars.iter().skip(i).take_while(|c| c.is_alphanumeric() || **c == '_').count()
             } else if c == ':' && chars.get(i + 1) == Some(&':') {
                 2
             } else {
@@ -210,10 +194,7 @@ fn tokens(code: &str) -> Vec<Token> {
             };
             if !c.is_whitespace() {
                 let text = chars.iter().skip(i).take(length).collect();
-                found.push(Token {
-                    text,
-                    line: index + 1,
-                });
+                found.push(Token { text, line: index + 1 });
             }
             i += length;
         }
@@ -263,8 +244,7 @@ fn test_parts(tokens: &[Token], lines: usize) -> (Vec<bool>, Vec<String>) {
             continue;
         }
         let close = closing(tokens, open);
-        let for_tests =
-            (open..close).any(|k| word(k) == "test" && word(k.wrapping_sub(2)) != "not");
+        let for_tests = (open..close).any(|k| word(k) == "test" && word(k.wrapping_sub(2)) != "not");
         if !for_tests {
             continue;
         }
@@ -296,11 +276,7 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> Vec<String> {
-        Source::new("src/a.rs", text)
-            .tokens
-            .into_iter()
-            .map(|token| token.text)
-            .collect()
+        Source::new("src/a.rs", text).tokens.into_iter().map(|token| token.text).collect()
     }
 
     #[test]

@@ -24,16 +24,8 @@ pub(crate) fn unsafe_faults(source: &Source) -> Vec<Fault> {
         .tokens
         .iter()
         .filter_map(|token| match token.text.as_str() {
-            "unsafe" => Some(Fault::new(
-                &source.path,
-                token.line,
-                "unsafe outside src/crypto/simd",
-            )),
-            "unsafe_code" => Some(Fault::new(
-                &source.path,
-                token.line,
-                "only src/crypto/simd may allow unsafe_code",
-            )),
+            "unsafe" => Some(Fault::new(&source.path, token.line, "unsafe outside src/crypto/simd")),
+            "unsafe_code" => Some(Fault::new(&source.path, token.line, "only src/crypto/simd may allow unsafe_code")),
             _ => None,
         })
         .collect()
@@ -51,13 +43,9 @@ pub(crate) fn panic_faults(source: &Source) -> Vec<Fault> {
             }
             _ => continue,
         };
-        let line = source
-            .tokens
-            .get(i + 1)
-            .map_or(token.line, |next| next.line);
+        let line = source.tokens.get(i + 1).map_or(token.line, |next| next.line);
         if !source.is_test(line) && !panic_is_explained(source, line) {
-            let message =
-                format!("{what}: return an error, or say in `// panic-ok: …` why it cannot happen");
+            let message = format!("{what}: return an error, or say in `// panic-ok: …` why it cannot happen");
             faults.push(Fault::new(&source.path, line, message));
         }
     }
@@ -67,9 +55,7 @@ pub(crate) fn panic_faults(source: &Source) -> Vec<Fault> {
 fn panic_is_explained(source: &Source, line: usize) -> bool {
     [line, line.saturating_sub(1)].iter().any(|&line| {
         let comment = source.comment(line);
-        comment
-            .split_once("panic-ok:")
-            .is_some_and(|(_, reason)| !reason.trim().is_empty())
+        comment.split_once("panic-ok:").is_some_and(|(_, reason)| !reason.trim().is_empty())
     })
 }
 
@@ -90,24 +76,20 @@ fn length_faults_with(sources: &[Source], longer: &[(&str, &str, &str)]) -> Vec<
     };
     for source in sources {
         if source.lines() > FILE_LINES_MAX && !excused(&source.path, "") {
-            let message = format!(
-                "{} lines, more than {FILE_LINES_MAX}: which part wants its own file?",
-                source.lines()
-            );
+            let message =
+                format!("{} lines, more than {FILE_LINES_MAX}: which part wants its own file?", source.lines());
             faults.push(Fault::new(&source.path, source.lines(), message));
         }
         for (name, line, lines) in functions(source) {
             if lines > FUNCTION_LINES_MAX && !excused(&source.path, &name) {
-                let message =
-                    format!("fn {name} has {lines} lines, more than {FUNCTION_LINES_MAX}");
+                let message = format!("fn {name} has {lines} lines, more than {FUNCTION_LINES_MAX}");
                 faults.push(Fault::new(&source.path, line, message));
             }
         }
     }
     for ((path, name, reason), used) in longer.iter().zip(used) {
         if !used || reason.is_empty() {
-            let message =
-                format!("the exception for {name:?} is not needed any more, or has no reason");
+            let message = format!("the exception for {name:?} is not needed any more, or has no reason");
             faults.push(Fault::new(path, 1, message));
         }
     }
@@ -119,10 +101,7 @@ fn functions(source: &Source) -> Vec<(String, usize, usize)> {
     let tokens = &source.tokens;
     let mut found = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
-        let Some(name) = tokens
-            .get(i + 1)
-            .filter(|next| token.text == "fn" && next.is_word())
-        else {
+        let Some(name) = tokens.get(i + 1).filter(|next| token.text == "fn" && next.is_word()) else {
             continue;
         };
         let Some(open) = body_or_end(tokens, i + 2).filter(|&open| tokens[open].text == "{") else {
@@ -145,15 +124,11 @@ pub(crate) fn tests_of(source: &Source) -> Vec<String> {
         }
         let close = closing(&source.tokens, i + 1);
         // `#[test]`, `#[tokio::test]`, `#[tokio::test(flavor = …)]`
-        let is_test = (i + 2..close)
-            .take_while(|&k| text(k) != "(")
-            .any(|k| text(k) == "test");
+        let is_test = (i + 2..close).take_while(|&k| text(k) != "(").any(|k| text(k) == "test");
         let Some(end) = body_or_end(&source.tokens, close + 1).filter(|_| is_test) else {
             continue;
         };
-        let name = (close + 1..end)
-            .find(|&k| text(k) == "fn")
-            .map(|k| text(k + 1).to_owned());
+        let name = (close + 1..end).find(|&k| text(k) == "fn").map(|k| text(k + 1).to_owned());
         found.extend(name);
     }
     found
@@ -161,20 +136,11 @@ pub(crate) fn tests_of(source: &Source) -> Vec<String> {
 
 /// A file that does not begin with `//!`, attributes aside.
 pub(crate) fn head_faults(source: &Source) -> Vec<Fault> {
-    let first = source
-        .text
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with("#!["));
-    if first.is_some_and(|line| line.trim_start_matches("//!").len() < line.len() && line.len() > 4)
-    {
+    let first = source.text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("#!["));
+    if first.is_some_and(|line| line.trim_start_matches("//!").len() < line.len() && line.len() > 4) {
         return Vec::new();
     }
-    vec![Fault::new(
-        &source.path,
-        1,
-        "begin with a `//!` comment that says what this module is for",
-    )]
+    vec![Fault::new(&source.path, 1, "begin with a `//!` comment that says what this module is for")]
 }
 
 #[cfg(test)]
@@ -187,80 +153,42 @@ mod tests {
 
     #[test]
     fn unsafe_is_found_in_code_alone() {
-        assert_eq!(
-            unsafe_faults(&source("fn a() {}\nfn b() { unsafe { c() } }\n"))[0].line,
-            2
-        );
+        assert_eq!(unsafe_faults(&source("fn a() {}\nfn b() { unsafe { c() } }\n"))[0].line, 2);
         assert_eq!(unsafe_faults(&source("#![allow(unsafe_code)]\n")).len(), 1);
         assert!(unsafe_faults(&source("// unsafe\nconst A: &str = \"unsafe\";\n")).is_empty());
         assert!(unsafe_faults(&Source::new("src/crypto/simd/avx2.rs", "unsafe {}\n")).is_empty());
-        assert_eq!(
-            unsafe_faults(&Source::new("src/crypto/gcm.rs", "unsafe {}\n")).len(),
-            1
-        );
+        assert_eq!(unsafe_faults(&Source::new("src/crypto/gcm.rs", "unsafe {}\n")).len(), 1);
     }
 
     #[test]
     fn panics_are_found() {
-        for text in [
-            "a.unwrap();",
-            "a.expect(\"b\");",
-            "panic!()",
-            "todo!()",
-            "unimplemented!()",
-            "dbg!(a)",
-        ] {
+        for text in ["a.unwrap();", "a.expect(\"b\");", "panic!()", "todo!()", "unimplemented!()", "dbg!(a)"] {
             assert_eq!(panic_faults(&source(text)).len(), 1, "{text}");
         }
         let chained = "a()\n    .b()\n    .unwrap();\n";
         assert_eq!(panic_faults(&source(chained))[0].line, 3);
-        for text in [
-            "a.unwrap_or(1);",
-            "a.expect_err(b);",
-            "// a.unwrap()",
-            "\"panic!()\"",
-            "std::panic::catch()",
-        ] {
+        for text in ["a.unwrap_or(1);", "a.expect_err(b);", "// a.unwrap()", "\"panic!()\"", "std::panic::catch()"] {
             assert!(panic_faults(&source(text)).is_empty(), "{text}");
         }
     }
 
     #[test]
     fn a_panic_in_tests_or_with_a_reason_passes() {
-        assert!(
-            panic_faults(&source(
-                "#[cfg(test)]\nmod tests {\n    fn a() { b.unwrap(); }\n}\n"
-            ))
-            .is_empty()
-        );
+        assert!(panic_faults(&source("#[cfg(test)]\nmod tests {\n    fn a() { b.unwrap(); }\n}\n")).is_empty());
         assert!(panic_faults(&source("a.unwrap(); // panic-ok: a is 16 bytes\n")).is_empty());
         assert!(panic_faults(&source("// panic-ok: a is 16 bytes\na.unwrap();\n")).is_empty());
-        assert_eq!(
-            panic_faults(&source("// panic-ok:\na.unwrap();\n")).len(),
-            1
-        );
-        assert_eq!(
-            panic_faults(&source("// panic-ok: a\n\na.unwrap();\n")).len(),
-            1
-        );
+        assert_eq!(panic_faults(&source("// panic-ok:\na.unwrap();\n")).len(), 1);
+        assert_eq!(panic_faults(&source("// panic-ok: a\n\na.unwrap();\n")).len(), 1);
     }
 
     #[test]
     fn long_files_and_functions_are_found() {
         let lines = |count: usize| "    a();\n".repeat(count);
-        let function = |count: usize| {
-            source(&format!(
-                "fn b(c: [u8; 4]) -> D {{\n{}}}\n",
-                lines(count - 2)
-            ))
-        };
+        let function = |count: usize| source(&format!("fn b(c: [u8; 4]) -> D {{\n{}}}\n", lines(count - 2)));
         assert!(length_faults(&[function(70)]).is_empty());
         let faults = length_faults(&[function(71)]);
         assert_eq!(faults.len(), 1);
-        assert!(
-            faults[0].message.contains("fn b has 71 lines"),
-            "{faults:?}"
-        );
+        assert!(faults[0].message.contains("fn b has 71 lines"), "{faults:?}");
         assert!(length_faults(&[source(&lines(600))]).is_empty());
         assert_eq!(length_faults(&[source(&lines(601))]).len(), 1);
         assert!(length_faults(&[source("trait A { fn b(); }\ntype C = fn(u8);\n")]).is_empty());
@@ -271,10 +199,7 @@ mod tests {
         let long = [source(&"a();\n".repeat(601))];
         assert!(length_faults_with(&long, &[("src/a.rs", "", "a table")]).is_empty());
         assert_eq!(length_faults_with(&long, &[("src/a.rs", "", "")]).len(), 1);
-        assert_eq!(
-            length_faults_with(&[source("")], &[("src/a.rs", "", "a table")]).len(),
-            1
-        );
+        assert_eq!(length_faults_with(&[source("")], &[("src/a.rs", "", "a table")]).len(), 1);
     }
 
     #[test]

@@ -3,11 +3,7 @@
 use super::Fault;
 
 /// Notes to oneself; written apart so that this file passes its own rule.
-const NOTES: &[&str] = &[
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-];
+const NOTES: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Beginnings of paths that only one person's machine has.
 const MACHINE_PATHS: &[&str] = &[
@@ -34,10 +30,7 @@ pub(crate) fn faults(path: &str, text: &str) -> Vec<Fault> {
         for note in NOTES.iter().filter(|note| has_word(line, note)) {
             fault(number, format!("{note}: do it, or write an issue"));
         }
-        for machine in MACHINE_PATHS
-            .iter()
-            .filter(|machine| starts_a_path(line, machine))
-        {
+        for machine in MACHINE_PATHS.iter().filter(|machine| starts_a_path(line, machine)) {
             fault(number, format!("{machine}… is a path of one machine"));
         }
     }
@@ -72,19 +65,13 @@ mod tests {
     use super::*;
 
     fn messages(text: &str) -> Vec<String> {
-        faults("a.md", text)
-            .into_iter()
-            .map(|fault| format!("{}: {}", fault.line, fault.message))
-            .collect()
+        faults("a.md", text).into_iter().map(|fault| format!("{}: {}", fault.line, fault.message)).collect()
     }
 
     #[track_caller]
     fn one(text: &str, part: &str) {
         let found = messages(text);
-        assert!(
-            found.len() == 1 && found[0].contains(part),
-            "{text:?}: {found:?}"
-        );
+        assert!(found.len() == 1 && found[0].contains(part), "{text:?}: {found:?}");
     }
 
     #[test]
@@ -92,13 +79,7 @@ mod tests {
         assert!(messages("a b\n  c\n").is_empty());
         assert!(messages("").is_empty());
         assert!(messages(&format!("mktemp /tmp/{}{}\n", NOTES[2], NOTES[2])).is_empty());
-        assert!(
-            messages(&format!(
-                "src{}a and ~{}b\n",
-                MACHINE_PATHS[2], MACHINE_PATHS[0]
-            ))
-            .is_empty()
-        );
+        assert!(messages(&format!("src{}a and ~{}b\n", MACHINE_PATHS[2], MACHINE_PATHS[0])).is_empty());
     }
 
     #[test]

@@ -24,16 +24,8 @@ const DARK: [u8; 3] = [24, 26, 30];
 const LIGHT: [u8; 3] = [230, 232, 235];
 const ACCENT: [u8; 3] = [240, 160, 40];
 /// Bars at 75 % as in EBU and SMPTE patterns, brightest first.
-const BARS: [[u8; 3]; 8] = [
-    [191, 191, 191],
-    [191, 191, 0],
-    [0, 191, 191],
-    [0, 191, 0],
-    [191, 0, 191],
-    [191, 0, 0],
-    [0, 0, 191],
-    [40, 40, 40],
-];
+const BARS: [[u8; 3]; 8] =
+    [[191, 191, 191], [191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 191], [191, 0, 0], [0, 0, 191], [40, 40, 40]];
 /// Frames that the ball needs from one side to the other, and from top to bottom. They share no
 /// divisor, so the path is long before it repeats.
 const BALL_ACROSS_FRAMES: u64 = 101;
@@ -59,12 +51,7 @@ impl TestPattern {
         }
         for x in 0..width {
             let grey = (x * 255 / (width - 1).max(1)) as u8;
-            fill(
-                &mut still,
-                x..x + 1,
-                row(RAMP_ROW)..row(SWEEP_ROW),
-                [grey; 3],
-            );
+            fill(&mut still, x..x + 1, row(RAMP_ROW)..row(SWEEP_ROW), [grey; 3]);
         }
         TestPattern { still }
     }
@@ -103,12 +90,7 @@ fn draw_text(rgb: &mut Rgb, frame: u64, unix_ms: u64) {
     let (width, height) = (u64::from(rgb.width), u64::from(rgb.height));
     let top = height * TEXT_ROW / ROWS;
     let room = height * (BARS_ROW - TEXT_ROW) / ROWS;
-    let widest = lines
-        .iter()
-        .map(|line| font::width(line))
-        .max()
-        .unwrap_or(1)
-        .max(1);
+    let widest = lines.iter().map(|line| font::width(line)).max().unwrap_or(1).max(1);
     // Two lines and the space above, between and below them.
     let dot = (width * 9 / 10 / widest).min(room / (2 * font::HEIGHT + 6));
     if dot == 0 {
@@ -139,19 +121,11 @@ fn draw_ball(rgb: &mut Rgb, frame: u64) {
         room * at.min(2 * period - at) / period
     };
     let x = radius + swing(BALL_ACROSS_FRAMES, width.saturating_sub(2 * radius + 1));
-    let y = top
-        + radius
-        + swing(
-            BALL_DOWN_FRAMES,
-            (bottom - top).saturating_sub(2 * radius + 1),
-        );
+    let y = top + radius + swing(BALL_DOWN_FRAMES, (bottom - top).saturating_sub(2 * radius + 1));
     for line in y - radius..=(y + radius).min(height - 1) {
         let down = line.abs_diff(y);
         let half = (radius * radius - down * down).isqrt();
-        let inner = (radius * 4 / 5)
-            .pow(2)
-            .checked_sub(down * down)
-            .map(u64::isqrt);
+        let inner = (radius * 4 / 5).pow(2).checked_sub(down * down).map(u64::isqrt);
         fill(rgb, x - half..x + half + 1, line..line + 1, DARK);
         if let Some(inner) = inner {
             fill(rgb, x - inner..x + inner + 1, line..line + 1, LIGHT);
@@ -182,9 +156,7 @@ fn date_time(unix_ms: u64) -> String {
 
 /// Year, month and day in the Gregorian calendar, for days since 1970-01-01.
 fn civil(mut days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // Whole cycles of 400 years first, so that the loops below stay short.
     const CYCLE_DAYS: u64 = 146_097;
     let mut year = 1970 + 400 * (days / CYCLE_DAYS);
@@ -220,11 +192,7 @@ pub(super) struct TestSource {
 
 impl TestSource {
     pub(super) fn new(width: u32, height: u32, fps: f32) -> TestSource {
-        TestSource {
-            pattern: TestPattern::new(width, height),
-            paced: Paced::new(fps),
-            seq: 0,
-        }
+        TestSource { pattern: TestPattern::new(width, height), paced: Paced::new(fps), seq: 0 }
     }
 }
 
@@ -248,13 +216,7 @@ impl Source for TestSource {
         let rgb = self.pattern.render(self.seq, captured_at_us / 1_000);
         let seq = self.seq;
         self.seq += 1;
-        Ok(Captured {
-            seq,
-            captured_at_us,
-            width: rgb.width,
-            height: rgb.height,
-            picture: Picture::Rgb(Arc::new(rgb)),
-        })
+        Ok(Captured { seq, captured_at_us, width: rgb.width, height: rgb.height, picture: Picture::Rgb(Arc::new(rgb)) })
     }
 }
 

@@ -38,11 +38,7 @@ pub struct Stamp {
 pub(super) fn draw(rgb: &mut Rgb, stamp: Stamp) {
     let bits = pack(stamp);
     for number in 0..COLUMNS * LINES {
-        let colour = if bits >> (COLUMNS * LINES - 1 - number) & 1 == 1 {
-            WHITE
-        } else {
-            BLACK
-        };
+        let colour = if bits >> (COLUMNS * LINES - 1 - number) & 1 == 1 { WHITE } else { BLACK };
         let (columns, rows) = cell(rgb, number);
         fill(rgb, columns, rows, colour);
     }
@@ -51,10 +47,7 @@ pub(super) fn draw(rgb: &mut Rgb, stamp: Stamp) {
 /// Reads the stamp of a picture that the test pattern drew, also after JPEG and scaling. `None`
 /// for any other picture, or when the cells are too small or too damaged to be sure.
 pub fn read_back(rgb: &Rgb) -> Option<Stamp> {
-    if rgb.check().is_err()
-        || u64::from(rgb.width) < PITCH_ACROSS * 2
-        || u64::from(rgb.height) < PITCH_DOWN * 2
-    {
+    if rgb.check().is_err() || u64::from(rgb.width) < PITCH_ACROSS * 2 || u64::from(rgb.height) < PITCH_DOWN * 2 {
         return None;
     }
     let mut bits = 0u128;
@@ -107,10 +100,7 @@ fn unpack(bits: u128) -> Option<Stamp> {
         return None;
     }
     let unix_ms = body as u64 & ((1 << TIME_BITS) - 1);
-    Some(Stamp {
-        frame: (body >> TIME_BITS) as u64,
-        unix_ms,
-    })
+    Some(Stamp { frame: (body >> TIME_BITS) as u64, unix_ms })
 }
 
 /// CRC-16 with polynomial 0x1021 and all ones at the start, so that an all-black picture fails.
