@@ -14,6 +14,7 @@ mod send;
 mod stego;
 mod watch;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -132,5 +133,5 @@ fn log(global: &Global) {
     let filter = EnvFilter::try_from_env("MIYU_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let to_stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Only a second call in one process could fail, and there is none.
-    let _ = to_stderr.with_target(global.verbose > 1).try_init();
+    let _ = to_stderr.with_ansi(std::io::stderr().is_terminal()).with_target(global.verbose > 1).try_init();
 }

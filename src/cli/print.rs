@@ -47,7 +47,7 @@ impl Printer {
     }
 
     pub(super) fn failure(self, failure: &Failure) {
-        let error = format!("{:#}", failure.error);
+        let error = failure.error.to_string();
         if self.json {
             out(&json!({ "event": "error", "error": error, "hint": failure.hint }).to_string());
         }

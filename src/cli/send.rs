@@ -20,6 +20,7 @@ use crate::node::{DialError, Direction, Draft, DraftKind, Event, LinkInfo, Messa
 
 /// Flags of `miyu send`.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "miyu send [OPTIONS] <PEER> <TEXT|--image FILE|--clip WAV|--file FILE>")]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["text", "image", "clip", "file"]))]
 pub(super) struct Options {
     /// A peer of the table
@@ -244,7 +245,8 @@ impl<'a> Wait<'a> {
                     let failure = self.queued_failure(&why);
                     let hint = match (last_hint, &failure.hint) {
                         (Some(mend), Some(queued)) => format!("{queued}\nhint: {mend}"),
-                        (_, queued) => queued.clone().unwrap_or_default(),
+                        (None, Some(queued)) => format!("{queued}\nhint: `miyu ping {}` tells what is wrong", self.options.peer),
+                        (_, None) => String::new(),
                     };
                     return Err(Stuck::Failed(failure.hint(hint)));
                 }

@@ -64,8 +64,10 @@ pub(super) struct Feed {
     stop: AtomicBool,
     viewers: AtomicUsize,
     late_viewers: AtomicUsize,
-    pub(super) width: u32,
-    pub(super) height: u32,
+    width: u32,
+    height: u32,
+    /// Frames are JPEG already and go through untouched: every class has the full size.
+    passes: AtomicBool,
     pub(super) fps: f32,
 }
 
@@ -79,8 +81,20 @@ impl Feed {
             late_viewers: AtomicUsize::new(0),
             width,
             height,
+            passes: AtomicBool::new(false),
             fps,
         }
+    }
+
+    /// What a viewer of this class gets, in pixels.
+    pub(super) fn size(&self, size: SizeClass) -> (u32, u32) {
+        let part = match size {
+            _ if self.passes.load(Ordering::Relaxed) => 1,
+            SizeClass::Full => 1,
+            SizeClass::Half => 2,
+            SizeClass::Quarter => 4,
+        };
+        ((self.width / part).max(1), (self.height / part).max(1))
     }
 
     fn class(&self, size: SizeClass) -> &watch::Sender<Option<Arc<Encoded>>> {
@@ -300,6 +314,7 @@ impl Capture {
     fn share(&mut self, captured: &Captured) -> Result<(), String> {
         self.adapt();
         self.serve_stills(captured)?;
+        self.feed.passes.store(matches!(captured.picture, Picture::Jpeg(_)), Ordering::Relaxed);
         match &captured.picture {
             Picture::Jpeg(bytes) => {
                 // Taken through untouched: no class of its own, and where all viewers are late it skips frames.

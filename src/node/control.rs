@@ -17,7 +17,7 @@ use crate::wire::{Control, Pong, WireError};
 /// A round trip is measured this often, for the offset between the clocks.
 const PING_PERIOD: Duration = Duration::from_secs(5);
 /// The first ones come quicker, so that the first frames have a latency.
-const FIRST_PINGS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(250)];
+const FIRST_PINGS: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(250)];
 /// Control frames that a peer may send in one second; more is not a messenger.
 const CONTROL_PER_SECOND_MAX: u32 = 200;
 /// Control frames keep ahead of everything else.
@@ -112,7 +112,7 @@ fn take(shared: &Arc<Shared>, link: &Arc<Link>, control: Control) {
             shared.emit(Event::Typing { peer: link.peer.name.clone(), active: typing.active });
         }
         Control::Bye(bye) => {
-            debug!(peer = %link.peer.name, detail = %bye.detail.escape_debug(), "the peer says goodbye");
+            debug!(peer = %link.peer.name, detail = %io::clean(&bye.detail), "the peer says goodbye");
         }
     }
 }

@@ -326,5 +326,5 @@ fn diagnose(shared: &Arc<Shared>, peer: &Arc<Entry>, addresses: &[SocketAddr], e
 /// A reason from the peer is shown with its control characters escaped.
 fn readable(reason: &[u8]) -> String {
     let text = String::from_utf8_lossy(reason);
-    if text.is_empty() { "no reason given".into() } else { text.escape_debug().to_string() }
+    if text.is_empty() { "no reason given".into() } else { io::clean(&text) }
 }

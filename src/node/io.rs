@@ -49,6 +49,19 @@ pub(super) async fn write<F: Frame>(stream: &mut SendStream, frame: &F) -> Resul
     Ok(stream.write_all(&wire::encode(frame).map_err(StreamError::Encode)?).await?)
 }
 
+/// A peer's words with their control characters escaped: no log line and no terminal takes orders from them.
+pub(super) fn clean(words: &str) -> String {
+    let mut clean = String::with_capacity(words.len());
+    for character in words.chars() {
+        if character.is_control() {
+            clean.extend(character.escape_unicode());
+        } else {
+            clean.push(character);
+        }
+    }
+    clean
+}
+
 /// A future's result if it is ready at once.
 pub(super) async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = std::pin::pin!(future);

@@ -15,6 +15,7 @@ use super::run::elapsed_ms;
 use super::shared::{Shared, lock, now_ms};
 use super::table::Entry;
 use super::types::Event;
+use crate::crypto::sm3::Sm3;
 use crate::identity::PeerId;
 use crate::store::{self, BodyReader, Lease, Message, MessageId, StoreError};
 use crate::wire::{self, DeliveryReply, Offer, Opening, Reason, Refusal, WireError};
@@ -181,6 +182,11 @@ async fn send_one(shared: Arc<Shared>, link: Arc<Link>, message: Message) -> (Me
     let begun = Instant::now();
     let outcome = match deliver(&shared, &link, &message).await {
         Ok(Answer::Receipt) => Outcome::Delivered { ms: elapsed_ms(begun) },
+        // Is it our copy that is damaged? Then no repetition mends it.
+        Ok(Answer::Refusal(refusal)) if refusal.reason == Reason::Damaged => match verify(&shared, &message).await {
+            Ok(()) => Outcome::Refused(refusal),
+            Err(error) => Outcome::Unreadable(error),
+        },
         Ok(Answer::Refusal(refusal)) => Outcome::Refused(refusal),
         Err(Trouble::Store(error)) if is_lost(&error) => Outcome::Unreadable(error),
         Err(Trouble::Store(error)) => Outcome::Failed(error.to_string()),
@@ -188,6 +194,32 @@ async fn send_one(shared: Arc<Shared>, link: Arc<Link>, message: Message) -> (Me
         Err(Trouble::Stream(error)) => Outcome::Broken(error.to_string()),
     };
     (message, outcome)
+}
+
+/// Hashes the stored copy of a message again.
+async fn verify(shared: &Arc<Shared>, message: &Message) -> Result<(), StoreError> {
+    let message = message.clone();
+    shared
+        .blocking(move |store| {
+            let body = store.body(&message)?;
+            let mut hash = Sm3::new();
+            let mut piece = vec![0; PIECE_BYTES];
+            let mut position = 0;
+            while position < message.bytes {
+                let read = body.read_at(position, &mut piece)?;
+                if read == 0 {
+                    break;
+                }
+                hash.update(&piece[..read]);
+                position += read as u64;
+            }
+            if hash.finish() == message.sm3 {
+                return Ok(());
+            }
+            let path = message.path.unwrap_or_default();
+            Err(StoreError::BodyDamaged { path, found: position, wanted: message.bytes })
+        })
+        .await
 }
 
 /// Only a body that is not there any more can never be sent; every other fault of the store may pass.
@@ -216,7 +248,9 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
         }
         Outcome::Failed(reason) => {
             info!(peer = %to, reason, "a delivery failed, the message stays in the outbox");
-            pause(shared, peer_id, id).await
+            let noted = pause(shared, peer_id, id).await;
+            shared.emit(Event::Deferred { id, to, reason });
+            noted
         }
         Outcome::Refused(refusal) => {
             info!(peer = %to, reason = ?refusal.reason, "refused");
@@ -279,7 +313,7 @@ fn told(refusal: &Refusal) -> String {
         Reason::NotReceiving => "not receiving",
         Reason::Protocol => "protocol",
     };
-    if refusal.detail.is_empty() { word.into() } else { format!("{word}: {}", refusal.detail.escape_debug()) }
+    if refusal.detail.is_empty() { word.into() } else { format!("{word}: {}", io::clean(&refusal.detail)) }
 }
 
 enum Answer {

@@ -31,6 +31,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(5);
 const WAIT_FOR_DIAL: Duration = Duration::from_secs(8);
 /// Farewells are given this long to go out.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Where there is no link, only dials are given up.
+const NO_FAREWELL: Duration = Duration::from_millis(100);
 
 /// Starts every task.
 pub(super) fn start(shared: Arc<Shared>, commands: mpsc::Receiver<Command>) {
@@ -105,7 +107,8 @@ async fn shut_down(shared: &Arc<Shared>) {
     shared.endpoint.close(close::BYE, b"goodbye");
     // After the stop, so that nothing is claimed again.
     outgoing::release_all(shared).await;
-    let _ = tokio::time::timeout(FAREWELL, shared.endpoint.wait_idle()).await;
+    let farewell = if shared.links.all().is_empty() { NO_FAREWELL } else { FAREWELL };
+    let _ = tokio::time::timeout(farewell, shared.endpoint.wait_idle()).await;
     info!("node stopped");
 }
 
@@ -243,7 +246,7 @@ async fn tell_end(shared: Arc<Shared>, link: Arc<Link>) {
         let reason = match reason {
             quinn::ConnectionError::TimedOut => "nothing heard for 12 s".to_owned(),
             quinn::ConnectionError::ApplicationClosed(frame) if frame.reason.is_empty() => "closed".to_owned(),
-            other => other.to_string().escape_debug().to_string(),
+            other => super::io::clean(&other.to_string()),
         };
         shared.emit(Event::Disconnected { peer: link.peer.name.clone(), reason });
     }

@@ -34,6 +34,8 @@ pub(super) async fn serve(
 ) -> Result<(), StreamError> {
     let _ = send.set_priority(PRIORITY);
     let admitted = admit(shared, link);
+    // A link that is being replaced waits until its viewers have gone over to the new one.
+    let _busy = link.busy();
     let (feed, _permit) = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => {
@@ -41,11 +43,7 @@ pub(super) async fn serve(
             return last_word(&mut send, &WatchReply::Refusal(refusal)).await;
         }
     };
-    let (width, height) = match request.size {
-        crate::wire::SizeClass::Full => (feed.width, feed.height),
-        crate::wire::SizeClass::Half => (feed.width / 2, feed.height / 2),
-        crate::wire::SizeClass::Quarter => (feed.width / 4, feed.height / 4),
-    };
+    let (width, height) = feed.size(request.size);
     let info = StreamInfo {
         width: width.max(1),
         height: height.max(1),
@@ -119,6 +117,7 @@ async fn still(
         return last_word(send, &WatchReply::Refusal(refusal)).await;
     };
     let mut stream = link.conn.open_uni().await?;
+    let _ = stream.set_priority(PRIORITY);
     write_frame(&mut stream, request.watch, 0, &frame).await?;
     let _ = stream.finish();
     let _ = stream.stopped().await;

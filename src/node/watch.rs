@@ -365,12 +365,10 @@ impl Open {
                 sink.deadline_us.store(i64::from(info.deadline_ms) * 1000, Ordering::Relaxed);
                 Ok(Self { link: link.clone(), number, sink, tally, info, send, recv })
             }
-            WatchReply::Refusal(refusal) => Err(WatchError::Refused {
-                peer,
-                reason: refusal.reason,
-                detail: refusal.detail.escape_debug().to_string(),
-            }),
-            WatchReply::End(end) => Err(WatchError::Broken { peer, reason: end.detail.escape_debug().to_string() }),
+            WatchReply::Refusal(refusal) => {
+                Err(WatchError::Refused { peer, reason: refusal.reason, detail: io::clean(&refusal.detail) })
+            }
+            WatchReply::End(end) => Err(WatchError::Broken { peer, reason: io::clean(&end.detail) }),
         }
     }
 
@@ -385,9 +383,9 @@ impl Open {
                 reply = &mut reply => return match reply {
                     Ok(WatchReply::End(end)) => {
                         last_frames(sink, end.begun).await;
-                        end.detail.escape_debug().to_string()
+                        io::clean(&end.detail)
                     }
-                    Ok(WatchReply::Refusal(refusal)) => refusal.detail.escape_debug().to_string(),
+                    Ok(WatchReply::Refusal(refusal)) => io::clean(&refusal.detail),
                     Ok(WatchReply::Info(_)) => "the camera answered twice".to_owned(),
                     Err(error) => error.to_string(),
                 },
@@ -418,6 +416,8 @@ async fn last_frames(sink: &Sink, begun: u64) {
         }
     };
     let _ = tokio::time::timeout(LAST_FRAMES, all).await;
+    // What was begun and has not come by now is lost.
+    sink.progress.whole.fetch_max(begun, Ordering::Relaxed);
 }
 
 impl Drop for Open {

@@ -94,7 +94,10 @@ fn malformed(bytes: &[u8], error: &minicbor::decode::Error) -> WireError {
     if error.is_unknown_variant() {
         let mut decoder = minicbor::Decoder::new(bytes);
         if let (Ok(Some(2)), Ok(kind)) = (decoder.array(), decoder.i64()) {
-            return WireError::UnknownKind(kind);
+            // Further in, it is an unknown reason or size: the frame's own kind is known.
+            if error.position().is_some_and(|at| at <= decoder.position()) {
+                return WireError::UnknownKind(kind);
+            }
         }
     }
     WireError::Malformed(error.to_string())

@@ -212,3 +212,19 @@ async fn a_peer_without_an_address_is_reached_over_its_own_dial() {
     let id = bob.send("alice", text("over your link")).await;
     bob.receipt(id).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_copy_that_rots_fails_by_name_and_is_not_sent_for_ever() {
+    let (mut alice, mut bob) = pair(CHAT, CHAT).await;
+    alice.node().connect("bob").await.unwrap();
+    bob.stop().await;
+    let id = alice.send("bob", DraftKind::File(file(alice.folder.path(), 300_000, 3))).await;
+    let path = stored(&alice).pop().unwrap().path.unwrap();
+    let mut body = std::fs::read(&path).unwrap();
+    body[150_000] ^= 1;
+    std::fs::write(&path, body).unwrap();
+    bob.start().await;
+    let reason = alice.receipt(id).await.unwrap_err();
+    assert!(reason.contains("stored copy"), "{reason}");
+    assert!(stored(&bob).is_empty());
+}

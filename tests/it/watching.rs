@@ -1,6 +1,9 @@
 //! Promise 4: a slow or dead viewer never slows the camera or another viewer.
 
+use std::net::SocketAddr;
+
 use minicbor::bytes::ByteArray;
+use miyu::crypto::sm2::PublicKey;
 use miyu::identity::Identity;
 use miyu::media::camera::{Settings, SourceSpec, read_back};
 use miyu::media::jpeg;
@@ -91,9 +94,13 @@ async fn a_viewer_without_the_right_is_told_so() {
 }
 
 /// Watches by hand and reads nothing at all.
-async fn dead_viewer(camera: &Actor, identity: &Identity) -> (quinn::Connection, miyu::quic::Endpoint) {
+async fn dead_viewer(
+    camera: SocketAddr,
+    key: &PublicKey,
+    identity: &Identity,
+) -> (quinn::Connection, miyu::quic::Endpoint) {
     let endpoint = bare(identity);
-    let conn = endpoint.dial(camera.settings.listen, camera.identity.public()).unwrap().await.unwrap();
+    let conn = endpoint.dial(camera, key).unwrap().await.unwrap();
     let (mut send, mut recv) = conn.open_bi().await.unwrap();
     let hello = Hello {
         instance: ByteArray::from([3; 16]),
@@ -125,7 +132,7 @@ async fn viewers_that_stop_reading_do_not_slow_another_one() {
     camera.node().publish(plan((640, 480), 30.0)).await;
     let mut held = Vec::new();
     for identity in &dead {
-        held.push(dead_viewer(&camera, identity).await);
+        held.push(dead_viewer(address, camera.identity.public(), identity).await);
     }
     let mut alice = Actor::new(&viewer, vec![entry("camera", &camera.identity, Some(address), ALL)]);
     alice.start().await;
@@ -142,4 +149,49 @@ async fn viewers_that_stop_reading_do_not_slow_another_one() {
     for (conn, _endpoint) in &held {
         assert!(conn.close_reason().is_none(), "a dead viewer is left out, not thrown out");
     }
+}
+
+/// Resident memory of a process, KiB.
+#[cfg(target_os = "linux")]
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// A camera process of its own, 3,000 frames, a live viewer and one that reads nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_camera_process_does_not_grow_with_a_stalled_viewer() {
+    let hosts = crate::cli::Hosts::new(crate::cli::BOTH);
+    let (dead, viewer) = (Identity::generate(), Identity::generate());
+    let table = hosts.bob.join("peers.toml");
+    let mut text = std::fs::read_to_string(&table).unwrap();
+    for (name, identity) in [("dead", &dead), ("viewer", &viewer)] {
+        let line = miyu::identity::key_line(identity.public());
+        text.push_str(&format!("\n[[peer]]\nname = \"{name}\"\nkey = \"{line}\"\nallow = [\"camera\"]\n"));
+    }
+    std::fs::write(&table, text).unwrap();
+    let arguments = ["camera", "--source", "test", "--size", "320x240", "--fps", "120"];
+    let camera = crate::cli::Peer::start(&arguments, &hosts.bob);
+    let key = miyu::identity::file::load(&hosts.bob.join("keys/identity.pem"), &mut |_| Ok(None)).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], hosts.bob_port));
+
+    let (conn, _endpoint) = dead_viewer(address, key.public(), &dead).await;
+    let mut alice = Actor::new(&viewer, vec![entry("camera", &key, Some(address), ALL)]);
+    alice.start().await;
+    let mut watch = alice.node().watch("camera", WatchOptions::default()).await.unwrap();
+    let first = frame(&mut watch).await.seq;
+    while frame(&mut watch).await.seq < first + 200 {}
+    let before = resident_kib(camera.pid());
+    let mut last = first;
+    while last < first + 3_200 {
+        last = frame(&mut watch).await.seq;
+    }
+    let after = resident_kib(camera.pid());
+    assert!(conn.close_reason().is_none(), "the stalled viewer is there all the while");
+    assert!(after <= before + 8 * 1024, "{before} KiB before, {after} KiB after 3,000 frames");
+    let (taken, received) = (last - first + 1, watch.counts().received);
+    assert!(received * 100 >= taken * 95, "{received} of {taken} frames came to the live viewer");
+    println!("resident memory: {before} KiB, after 3,000 frames {after} KiB; {received} of {taken} frames");
 }

@@ -62,6 +62,9 @@ fn a_later_version_may_add_keys_and_control_kinds() {
     assert_eq!(decode::<Control>(&longer).unwrap(), Control::Ping(Ping { number: 5 }));
     let unknown = [0x82, 0x18, 0x63, 0x81, 0xa0];
     assert_eq!(decode::<Control>(&unknown), Err(WireError::UnknownKind(99)));
+    // A refusal whose reason is of a later version is not a frame of an unknown kind.
+    let inner = [0x82, 0x02, 0x81, 0xa3, 0x00, 0x18, 0x63, 0x01, 0x60, 0x02, 0xf4];
+    assert!(matches!(decode::<DeliveryReply>(&inner), Err(WireError::Malformed(_))));
 }
 
 #[test]

@@ -202,7 +202,7 @@ async fn away(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
     if waiting.is_none_or(|(waiting, state)| waiting != id || state == crate::node::State::Delivered) {
         return Err("the message does not wait in the outbox".to_owned());
     }
-    cast.bob.start().await.map_err(|failure| format!("{:#}", failure.error))?;
+    cast.bob.start().await.map_err(|failure| failure.error.to_string())?;
     let arrived = arrival(&mut cast.bob, id).await?;
     expect(&arrived, text)?;
     receipt(&mut cast.alice, id).await?;
