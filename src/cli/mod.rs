@@ -85,7 +85,7 @@ enum Command {
 /// Runs one command line to its end.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(&cli.global);
+    log(&cli);
     let printer = Printer::new(cli.global.json, cli.global.quiet);
     match dispatch(&cli, &printer) {
         Ok(()) => ExitCode::SUCCESS,
@@ -122,9 +122,12 @@ fn block_on(task: impl Future<Output = Outcome>) -> Outcome {
 }
 
 /// Logs go to stderr. `MIYU_LOG` takes tracing's filter syntax and wins over the flags.
-fn log(global: &Global) {
+fn log(cli: &Cli) {
+    let global = &cli.global;
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
+        // Its stranger is meant to be noticed, and the step says so.
+        (_, 0) if matches!(cli.command, Command::Demo(_)) => "error",
         (_, 0) => "warn",
         (_, 1) => "miyu=info,warn",
         (_, 2) => "miyu=debug,info",

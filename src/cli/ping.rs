@@ -50,8 +50,9 @@ async fn pings(options: &Options, node: &crate::node::Node, printer: &Printer) -
     if let (Some(least), Some(most)) = (times.first(), times.last()) {
         let median = times[times.len() / 2];
         printer.line(&format!(
-            "{} round trips: min {:.2} ms, median {:.2} ms, max {:.2} ms",
+            "{} round trip{}: min {:.2} ms, median {:.2} ms, max {:.2} ms",
             times.len(),
+            if times.len() == 1 { "" } else { "s" },
             ms(*least),
             ms(median),
             ms(*most)

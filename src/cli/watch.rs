@@ -194,8 +194,9 @@ impl View<'_> {
         self.printer.result(&value, || {
             let shown = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1} ms"));
             format!(
-                "{} frames in {seconds:.1} s ({fps:.1} a second), {} lost, {} late, latency {} median, {} p99 (± {:.1} ms)",
+                "{} frame{} in {seconds:.1} s ({fps:.1} a second), {} lost, {} late, latency {} median, {} p99 (± {:.1} ms)",
                 self.frames,
+                if self.frames == 1 { "" } else { "s" },
                 counts.lost,
                 counts.late,
                 shown(p50),

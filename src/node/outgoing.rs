@@ -74,8 +74,10 @@ pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Entry>) {
     poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut seen_version = None;
     let mut look = true;
+    let mut looked_at = Instant::now();
     loop {
         if look && let Some(link) = shared.link_to(&peer.id) {
+            looked_at = Instant::now();
             let room = CLAIMS_MAX.saturating_sub(under_way.len());
             for message in claim(&shared, &peer, room, &mut told).await {
                 let id = message.id;
@@ -110,15 +112,11 @@ pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Entry>) {
             _ = poll.tick() => {
                 // Cheap, and it notices what another process on this folder puts into the outbox.
                 let version = shared.store.version().ok();
-                std::mem::replace(&mut seen_version, version) != version || expired_leases_due()
+                // The lease of a process that died runs out without a commit.
+                std::mem::replace(&mut seen_version, version) != version || looked_at.elapsed() >= LEASE_RENEWAL
             }
         };
     }
-}
-
-/// Leases of processes that died run out without a commit; looking every 10 s finds their rows.
-fn expired_leases_due() -> bool {
-    now_ms() / 1000 % 10 == 0
 }
 
 /// Claims what waits for the peer. `told` keeps the last fault of the store, so that it is told once.
@@ -141,6 +139,8 @@ async fn claim(shared: &Arc<Shared>, peer: &Arc<Entry>, room: usize, told: &mut 
             }
         }
         messages.extend(store.claim(&id, lease, now_ms(), room)?);
+        // What waited longer goes out first.
+        messages.sort_by_key(|message| message.seq);
         Ok(messages)
     });
     match claimed.await {

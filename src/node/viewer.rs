@@ -168,6 +168,10 @@ impl Watch {
         recv: RecvStream,
     ) -> &'static str {
         let mut newest = feed.follow(request.size);
+        if feed.is_stopped() {
+            // It ended before it was followed, and wakes nobody any more.
+            return "the camera is no longer published";
+        }
         let (report_in, mut reports) = mpsc::channel(4);
         let reader = tokio::spawn(read_reports(recv, report_in));
         let why = loop {
