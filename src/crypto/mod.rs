@@ -8,6 +8,7 @@
 
 pub mod gcm;
 pub mod kdf;
+pub mod simd;
 pub mod sm2;
 pub mod sm3;
 pub mod sm4;

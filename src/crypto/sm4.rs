@@ -3,9 +3,10 @@
 //!
 //! Messages are sealed with [`super::gcm`], never with these modes: they do not authenticate.
 
-use ::sm4::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use subtle::{ConstantTimeEq, ConstantTimeGreater};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::simd::{Backend, BlockKey};
 
 /// Length of a key in bytes.
 pub const KEY_BYTES: usize = 16;
@@ -21,23 +22,33 @@ pub struct BadPadding;
 /// SM4 under one key. The round keys are wiped on drop.
 #[derive(Clone)]
 pub struct Sm4 {
-    cipher: ::sm4::Sm4,
+    cipher: BlockKey,
 }
 
 impl Sm4 {
     /// Expands `key` into the 32 round keys.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        Self { cipher: ::sm4::Sm4::new(key.into()) }
+        Self::on(Backend::chosen(), key)
+    }
+
+    /// Expands `key` for a back-end of one's choice: to compare them.
+    pub fn on(backend: Backend, key: &[u8; KEY_BYTES]) -> Self {
+        Self { cipher: BlockKey::new(backend, key) }
     }
 
     /// Enciphers one block in place.
     pub fn encrypt_block(&self, block: &mut [u8; BLOCK_BYTES]) {
-        self.cipher.encrypt_block(block.into());
+        self.cipher.encrypt(std::slice::from_mut(block));
+    }
+
+    /// Enciphers each block in place, for itself; many at once take hardly longer than one.
+    pub fn encrypt_blocks(&self, blocks: &mut [[u8; BLOCK_BYTES]]) {
+        self.cipher.encrypt(blocks);
     }
 
     /// Deciphers one block in place.
     pub fn decrypt_block(&self, block: &mut [u8; BLOCK_BYTES]) {
-        self.cipher.decrypt_block(block.into());
+        self.cipher.decrypt(std::slice::from_mut(block));
     }
 }
 
@@ -106,6 +117,9 @@ pub fn cbc_decrypt(
 /// Length of the seed of a [`Keystream`] in bytes.
 pub const SEED_BYTES: usize = 32;
 
+/// How many blocks of a [`Keystream`] are made at a time.
+const AHEAD_BLOCKS: usize = 32;
+
 /// An endless stream of pseudo-random bytes: SM4-CTR over zeros, the counter 128 bits wide and big-endian.
 ///
 /// Equal seeds give equal streams, however the reads are cut. Not a cipher: it has no nonce and no tag.
@@ -113,7 +127,7 @@ pub const SEED_BYTES: usize = 32;
 pub struct Keystream {
     cipher: Sm4,
     counter: u128,
-    block: [u8; BLOCK_BYTES],
+    blocks: [[u8; BLOCK_BYTES]; AHEAD_BLOCKS],
     used: usize,
 }
 
@@ -127,8 +141,8 @@ impl Keystream {
         let stream = Self {
             cipher: Sm4::new(&key),
             counter: u128::from_be_bytes(counter),
-            block: [0; BLOCK_BYTES],
-            used: BLOCK_BYTES,
+            blocks: [[0; BLOCK_BYTES]; AHEAD_BLOCKS],
+            used: AHEAD_BLOCKS * BLOCK_BYTES,
         };
         key.zeroize();
         stream
@@ -138,15 +152,18 @@ impl Keystream {
     pub fn fill(&mut self, out: &mut [u8]) {
         let mut out = out;
         while !out.is_empty() {
-            if self.used == BLOCK_BYTES {
-                self.block = self.counter.to_be_bytes();
-                self.cipher.encrypt_block(&mut self.block);
-                self.counter = self.counter.wrapping_add(1);
+            if self.used == AHEAD_BLOCKS * BLOCK_BYTES {
+                for block in &mut self.blocks {
+                    *block = self.counter.to_be_bytes();
+                    self.counter = self.counter.wrapping_add(1);
+                }
+                self.cipher.encrypt_blocks(&mut self.blocks);
                 self.used = 0;
             }
-            let count = out.len().min(BLOCK_BYTES - self.used);
+            let left = &self.blocks.as_flattened()[self.used..];
+            let count = out.len().min(left.len());
             let (now, later) = out.split_at_mut(count);
-            now.copy_from_slice(&self.block[self.used..self.used + count]);
+            now.copy_from_slice(&left[..count]);
             self.used += count;
             out = later;
         }
@@ -162,7 +179,7 @@ impl std::fmt::Debug for Keystream {
 impl Drop for Keystream {
     fn drop(&mut self) {
         self.counter.zeroize();
-        self.block.zeroize();
+        self.blocks.zeroize();
     }
 }
 

@@ -11,6 +11,7 @@ mod identity;
 mod links;
 mod media;
 mod pacing;
+mod simd;
 mod stego;
 mod store;
 mod strangers;
