@@ -29,7 +29,7 @@ mod viewer;
 pub mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -51,6 +51,8 @@ pub const EVENTS_MAX: usize = 1_024;
 
 /// The last tasks of a node that was shut down end within this time.
 const FREED: Duration = Duration::from_secs(3);
+/// Looked at this often meanwhile.
+const TASKS_POLL: Duration = Duration::from_millis(2);
 
 /// A running node. Dropping it stops the node without farewells; [`Node::shutdown`] says goodbye.
 pub struct Node {
@@ -133,8 +135,14 @@ impl Node {
         self.command(Command::Shutdown { reply }).await;
         let _ = answer.await;
         let port = self.shared.endpoint.port();
+        let shared = Arc::downgrade(&self.shared);
         drop(self);
-        port.freed(FREED).await;
+        // The folder's lock goes with the last task that shares it, and none of them tells when it has ended.
+        let deadline = Instant::now() + FREED;
+        while shared.strong_count() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(TASKS_POLL).await;
+        }
+        port.freed(deadline.saturating_duration_since(Instant::now())).await;
     }
 
     /// A node that has stopped drops the command, and with it the reply: the caller sees that.

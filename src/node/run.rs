@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use quinn::{RecvStream, SendStream};
 use rand_core::Rng;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::dial::{DialError, dial};
 use super::link::{Link, NotTaken, Settled, close};
@@ -109,6 +109,9 @@ async fn shut_down(shared: &Arc<Shared>) {
     outgoing::release_all(shared).await;
     let farewell = if shared.links.all().is_empty() { NO_FAREWELL } else { FAREWELL };
     let _ = tokio::time::timeout(farewell, shared.endpoint.wait_idle()).await;
+    if let Err(error) = shared.endpoint.hang_up() {
+        warn!(%error, "the UDP port is kept until the last connection has ended");
+    }
     info!("node stopped");
 }
 

@@ -20,6 +20,7 @@ use super::gate::{ConnectionIds, Gate, Judge, LiveAttempt};
 use super::keys::{KnockSalt, ResetKey, TokenKey};
 use super::replay::Replay;
 use super::session::{DialCrypto, ListenCrypto, Negotiated};
+use super::silent::Silent;
 use crate::crypto::sm2::PublicKey;
 use crate::identity::{Identity, key_line, system_rng};
 use crate::tls::{self, Trust};
@@ -224,7 +225,8 @@ impl Endpoint {
         self.inner.close(VarInt::from_u32(code), reason);
     }
 
-    /// Tells when the UDP port is free again: once every clone of this endpoint and every connection is gone.
+    /// Tells when the UDP port is free again: once every clone of this endpoint and every connection is gone, or has
+    /// heard that it was let go of.
     pub fn port(&self) -> Port {
         Port(self.socket.clone())
     }
@@ -232,6 +234,15 @@ impl Endpoint {
     /// Resolves once every closed connection has said so to its peer.
     pub async fn wait_idle(&self) {
         self.inner.wait_idle().await;
+    }
+
+    /// Lets go of the UDP port, after which nothing is sent or heard. A closed connection otherwise keeps it for three
+    /// probe timeouts, which on a slow or cut link are many seconds.
+    pub fn hang_up(&self) -> io::Result<()> {
+        let silent = Arc::new(Silent::at(self.local_addr()?));
+        // quinn keeps the socket before the newest one until the newest has received something.
+        self.inner.rebind_abstract(silent.clone())?;
+        self.inner.rebind_abstract(silent)
     }
 }
 

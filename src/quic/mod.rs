@@ -5,7 +5,8 @@
 //! - [`knock`]: does a datagram hold an Initial that opens under our key? (pure);
 //! - [`replay`]: the attempts that were answered already;
 //! - [`gate`]: the UDP socket that shows quinn only what may be answered;
-//! - [`endpoint`]: one UDP port, with every limit of the design.
+//! - [`endpoint`]: one UDP port, with every limit of the design;
+//! - `silent`: the socket of an endpoint that has let go of its port.
 
 pub mod endpoint;
 pub mod gate;
@@ -13,6 +14,7 @@ pub mod keys;
 pub mod knock;
 pub mod replay;
 pub mod session;
+mod silent;
 
 pub use endpoint::{Attempt, Endpoint, EndpointError, Options, Traffic};
 
