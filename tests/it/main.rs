@@ -11,6 +11,7 @@ mod identity;
 mod links;
 mod media;
 mod pacing;
+mod relay;
 mod simd;
 mod stego;
 mod store;
