@@ -9,7 +9,7 @@ use super::print::Printer;
 use super::{Failure, Global, Outcome, node};
 use crate::identity::file::save_new;
 use crate::identity::pem::{encode_gmssl, encode_plain};
-use crate::identity::{self, Identity, fingerprint, key_line, system_rng};
+use crate::identity::{Identity, fingerprint, key_line, system_rng};
 
 /// Flags of `miyu keygen`.
 #[derive(Debug, clap::Args)]
@@ -30,8 +30,7 @@ pub(super) fn run(options: &Options, global: &Global, printer: &Printer) -> Outc
         None => encode_plain(key.secret()),
     };
     save_new(&options.out, &pem)?;
-    let public = key_line(key.public());
-    let print = fingerprint(key.public());
+    let (public, print) = facts(key.public());
     let path = options.out.display().to_string();
     let value = json!({
         "event": "key", "public": public, "fingerprint": print, "path": path, "safety_number": null,
@@ -75,7 +74,7 @@ fn passphrase(options: &Options, global: &Global) -> Outcome<Option<Zeroizing<Ve
     Ok(Some(Zeroizing::new(first.as_bytes().to_vec())))
 }
 
-/// Also used by `miyu id`: what a key is known by.
+/// What a key is known by: its line and its fingerprint.
 pub(super) fn facts(public: &crate::crypto::sm2::PublicKey) -> (String, String) {
-    (identity::key_line(public), identity::fingerprint(public))
+    (key_line(public), fingerprint(public))
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use quinn::{AsyncUdpSocket, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
@@ -15,12 +15,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::debug;
 
-use super::VERSION;
 use super::gate::{ConnectionIds, Gate, Judge, LiveAttempt};
 use super::keys::{KnockSalt, ResetKey, TokenKey};
 use super::replay::Replay;
 use super::session::{DialCrypto, ListenCrypto, Negotiated};
 use super::silent::Silent;
+use super::{VERSION, lock};
 use crate::crypto::sm2::PublicKey;
 use crate::identity::{Identity, key_line, system_rng};
 use crate::tls::{self, Trust};
@@ -204,7 +204,7 @@ impl Endpoint {
                 incoming.ignore();
                 continue;
             };
-            if !self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now()) {
+            if !lock(&self.bucket).take(Instant::now()) {
                 debug!(%from, "too many handshakes a second, ignored");
                 incoming.ignore();
                 continue;

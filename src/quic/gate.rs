@@ -9,7 +9,7 @@ use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,10 +19,10 @@ use quinn_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
 use rand_core::Rng;
 use tracing::{debug, warn};
 
-use super::CID_BYTES;
 use super::keys::KnockSalt;
 use super::knock::{First, Initial, inspect};
 use super::replay::Replay;
+use super::{CID_BYTES, lock};
 use crate::identity::system_rng;
 
 /// Connection ids of ours that are known to the gate: an Initial to one of them is a responder's reply to our dial,
@@ -84,7 +84,7 @@ struct Counts {
 #[derive(Debug, Default)]
 struct Issued {
     order: VecDeque<[u8; CID_BYTES]>,
-    known: HashSet<Vec<u8>>,
+    known: HashSet<[u8; CID_BYTES]>,
 }
 
 #[derive(Debug, Default)]
@@ -196,11 +196,6 @@ impl Judge {
     }
 }
 
-/// A poisoned lock only says that another thread panicked; the tables behind these locks are valid at every step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// An accepted attempt whose retransmissions may pass.
 #[derive(Debug)]
 pub(super) struct LiveAttempt {
@@ -222,13 +217,13 @@ impl ConnectionIdGenerator for ConnectionIds {
         let mut id = [0; CID_BYTES];
         system_rng().fill_bytes(&mut id);
         let mut issued = lock(&self.0.issued);
-        if issued.known.insert(id.to_vec()) {
+        if issued.known.insert(id) {
             issued.order.push_back(id);
         }
         if issued.order.len() > ISSUED_IDS_MAX
             && let Some(oldest) = issued.order.pop_front()
         {
-            issued.known.remove(oldest.as_slice());
+            issued.known.remove(&oldest);
         }
         ConnectionId::new(&id)
     }

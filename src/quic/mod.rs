@@ -8,6 +8,8 @@
 //! - [`endpoint`]: one UDP port, with every limit of the design;
 //! - `silent`: the socket of an endpoint that has let go of its port.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub mod endpoint;
 pub mod gate;
 pub mod keys;
@@ -26,3 +28,9 @@ pub const VERSION: u32 = 0x534d_5131;
 pub const CID_BYTES: usize = 8;
 /// An Initial comes in a datagram of at least this many bytes (RFC 9000 §14.1).
 pub const INITIAL_DATAGRAM_BYTES_MIN: usize = 1200;
+
+/// A poisoned lock only says that another thread panicked; what is behind the locks of this module is valid at every
+/// step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

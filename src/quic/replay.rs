@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use super::knock::DCID_BYTES_MAX;
+use super::lock;
 
 /// Accepted attempts that are remembered; the oldest are forgotten first.
 pub const REMEMBERED_MAX: usize = 65_536;
@@ -161,11 +162,6 @@ impl Log {
         self.torn = false;
         Ok(())
     }
-}
-
-/// A poisoned lock only says that another thread panicked; what is behind these locks is valid at every step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn record(dcid: &[u8]) -> Option<Record> {

@@ -160,8 +160,11 @@ async fn a_recorded_knock_is_not_answered_again_after_a_restart() {
     assert_eq!(traffic.replays, 50);
 }
 
+/// The datagrams that a relay saw, in order.
+type Recorded = Arc<std::sync::Mutex<Vec<Vec<u8>>>>;
+
 /// Stands between a dialler and a node, and keeps what it saw.
-async fn relay(target: SocketAddr) -> (SocketAddr, Arc<std::sync::Mutex<Vec<Vec<u8>>>>) {
+async fn relay(target: SocketAddr) -> (SocketAddr, Recorded) {
     let outside = socket().await;
     let inside = socket().await;
     inside.connect(target).await.unwrap();
@@ -189,11 +192,9 @@ async fn relay(target: SocketAddr) -> (SocketAddr, Arc<std::sync::Mutex<Vec<Vec<
     (address, seen)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recorded_session_replayed_from_elsewhere_is_not_answered() {
-    let (alice, mut bob) = linked_pair().await;
+/// Carol, who is in bob's table too, and is linked to him through a relay that records her datagrams.
+async fn carol_through_a_relay(bob: &mut Actor) -> (Actor, Recorded) {
     let carol_id = Identity::generate();
-    // Carol is in the table too, and dials through a relay that records her datagrams.
     bob.stop().await;
     bob.settings.peers.push(entry("carol", &carol_id, None, ALL));
     bob.start().await;
@@ -201,6 +202,19 @@ async fn a_recorded_session_replayed_from_elsewhere_is_not_answered() {
     let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob.identity, Some(through), ALL)]);
     carol.start().await;
     carol.node().ping("bob").await.unwrap();
+    (carol, seen)
+}
+
+/// The connection id that the responder issued: it stands in the short headers of what the dialler sent it.
+fn issued_id(seen: &Recorded) -> Vec<u8> {
+    let seen = seen.lock().unwrap();
+    seen.iter().find(|datagram| datagram[0] & 0x80 == 0).unwrap()[1..9].to_vec()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_session_replayed_from_elsewhere_is_not_answered() {
+    let (alice, mut bob) = linked_pair().await;
+    let (mut carol, seen) = carol_through_a_relay(&mut bob).await;
     alice.node().ping("bob").await.unwrap();
 
     let recorded = seen.lock().unwrap().clone();
@@ -263,7 +277,6 @@ async fn a_responder_with_another_key_is_never_taken_for_the_peer() {
 
 /// A coalesced Retry or Version Negotiation is not authenticated either: it must not end a session, nor be answered.
 fn coalesced(live: &[u8]) -> Vec<Vec<u8>> {
-    // The connection id that the responder issued stands in the short headers of what the dialler sent it.
     let mut first = vec![0xe3];
     first.extend(*b"SMQ1");
     first.push(8);
@@ -307,17 +320,9 @@ fn initials_to(id: &[u8], rng: &mut impl Rng) -> Vec<Vec<u8>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_seen_on_the_wire_open_nothing_and_end_nothing() {
     let (alice, mut bob) = linked_pair().await;
-    let carol_id = Identity::generate();
-    bob.stop().await;
-    bob.settings.peers.push(entry("carol", &carol_id, None, ALL));
-    bob.start().await;
-    let (through, seen) = relay(bob.settings.listen).await;
-    let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob.identity, Some(through), ALL)]);
-    carol.start().await;
-    carol.node().ping("bob").await.unwrap();
+    let (mut carol, seen) = carol_through_a_relay(&mut bob).await;
     alice.node().ping("bob").await.unwrap();
-    let short = seen.lock().unwrap().iter().find(|datagram| datagram[0] & 0x80 == 0).cloned().unwrap();
-    let live = &short[1..9];
+    let live = &issued_id(&seen);
 
     let stranger = socket().await;
     let mut rng = rand::rngs::StdRng::seed_from_u64(11);
@@ -339,22 +344,15 @@ async fn ids_seen_on_the_wire_open_nothing_and_end_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_leaves_refuses_nobody_aloud() {
     let (alice, mut bob) = linked_pair().await;
-    let carol_id = Identity::generate();
-    bob.stop().await;
-    bob.settings.peers.push(entry("carol", &carol_id, None, ALL));
-    bob.start().await;
-    let (through, seen) = relay(bob.settings.listen).await;
-    let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob.identity, Some(through), ALL)]);
-    carol.start().await;
-    carol.node().ping("bob").await.unwrap();
-    let short = seen.lock().unwrap().iter().find(|datagram| datagram[0] & 0x80 == 0).cloned().unwrap();
+    let (mut carol, seen) = carol_through_a_relay(&mut bob).await;
+    let gone = issued_id(&seen);
     carol.stop().await;
     alice.node().ping("bob").await.unwrap();
 
     // Under another key, and to the id of a connection that is gone: quinn refuses whatever comes to an endpoint that
     // closes, before it looks whether it opens.
     let eve = Identity::generate();
-    let mut probes = initials_to(&short[1..9], &mut rand::rngs::StdRng::seed_from_u64(12));
+    let mut probes = initials_to(&gone, &mut rand::rngs::StdRng::seed_from_u64(12));
     probes.push(recorded_initial(&eve, eve.public()).await);
     let stranger = Arc::new(socket().await);
     let (sender, address) = (stranger.clone(), bob.settings.listen);
