@@ -11,6 +11,7 @@ mod ping;
 mod print;
 mod run;
 mod send;
+mod speed;
 mod stego;
 mod watch;
 
@@ -78,6 +79,8 @@ enum Command {
     /// Hide a text in a picture or find it, without the network
     #[command(subcommand)]
     Stego(stego::Command),
+    /// Measure the ciphers on this machine
+    Speed(speed::Options),
     /// See it all work: two peers and a camera on this machine
     Demo(demo::Options),
 }
@@ -103,6 +106,7 @@ fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
         Command::Id(options) => id::run(options, global, printer),
         Command::Stego(command) => stego::run(command, global, printer),
         Command::History(options) => history::run(options, global, printer),
+        Command::Speed(options) => speed::run(options, printer),
         Command::Ping(options) => block_on(ping::run(options, global, printer)),
         Command::Run(options) => block_on(run::run(options, global, printer)),
         Command::Camera(options) => block_on(run::camera(options, global, printer)),

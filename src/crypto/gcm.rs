@@ -5,7 +5,9 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::simd::{Backend, BlockKey, HashKey};
+use super::simd::{BlockKey, HashKey};
+
+pub use super::simd::Backend;
 
 /// Length of a key in bytes.
 pub const KEY_BYTES: usize = 16;

@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use super::{ASSETS, fails, json, ok};
+use super::{ASSETS, fails, json, miyu, ok, out};
 
 #[test]
 fn stego_hides_and_reveals_without_the_network() {
@@ -50,4 +50,29 @@ fn the_demo_does_the_whole_job() {
     assert_eq!(steps.len(), 7);
     assert!(steps.iter().all(|step| step["ok"] == true));
     assert_eq!(events.last().unwrap()["ok"], true);
+}
+
+#[test]
+fn speed_names_the_path_and_measures_every_primitive() {
+    let folder = tempfile::tempdir().unwrap();
+    let measured = json(&ok(&["speed", "--seconds", "0.01", "--json"], folder.path()));
+    let chosen = miyu::crypto::gcm::Backend::chosen().name();
+    for (primitive, path, unit) in [
+        ("sm4-gcm seal 1,200 B", chosen, "MB/s"),
+        ("sm4-gcm open 16 KiB", chosen, "MB/s"),
+        ("sm3 16 KiB", "rust", "MB/s"),
+        ("sm2 keygen", "rust", "ops/s"),
+        ("sm2 ecdh", "rust", "ops/s"),
+        ("sm2 sign", "rust", "ops/s"),
+        ("sm2 verify", "rust", "ops/s"),
+    ] {
+        let line = measured.iter().find(|line| line["primitive"] == primitive).expect(primitive);
+        assert_eq!((line["event"].as_str(), line["path"].as_str()), (Some("speed"), Some(path)));
+        assert!(line["unit"] == unit && line["value"].as_f64().unwrap() > 0.0, "{line}");
+    }
+    // The switch is read by the process that measures.
+    let mut portable = miyu();
+    portable.args(["speed", "--seconds", "0.01", "--json"]).env("MIYU_SIMD", "portable").current_dir(folder.path());
+    let measured = json(&out(&portable.output().unwrap()));
+    assert!(measured.iter().all(|line| line["path"] == "portable" || line["path"] == "rust"));
 }
