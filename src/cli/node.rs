@@ -80,6 +80,7 @@ pub(super) async fn start(loaded: &Loaded, role: Role) -> Outcome<(Node, mpsc::R
         listen: loaded.config.me.listen,
         data: loaded.data.clone(),
         peers: loaded.config.peers.clone(),
+        table: Some(std::sync::Arc::new(loaded.config.clone())),
         key_update: loaded.config.link.key_update,
         new_handshake: loaded.config.link.new_handshake,
     };
@@ -106,6 +107,36 @@ pub(super) async fn interrupted() {
         }
     }
     let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Resolves when the table is to be read again: on SIGHUP, where no terminal can hang up.
+pub(super) struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangups {
+    /// A process that was started on a terminal ends with it, as ever; a service is told by SIGHUP to read anew.
+    pub(super) fn new() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let service = !std::io::stdin().is_terminal();
+            Self { signal: service.then(|| signal(SignalKind::hangup()).ok()).flatten() }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
 }
 
 /// Reads a file that is sent or searched, bounded.

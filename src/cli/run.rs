@@ -75,12 +75,15 @@ async fn serve(loaded: &Loaded, options: &RunOptions, plan: Option<CameraPlan>, 
     }
     let stop = node::interrupted();
     tokio::pin!(stop);
+    let mut hangups = node::Hangups::new();
     loop {
         tokio::select! {
             event = events.recv() => match event {
                 Some(event) => show(&event, options.save.as_deref(), printer),
                 None => break,
             },
+            // What came of it is told by events.
+            () = hangups.next() => drop(node.reload().await),
             () = &mut stop => break,
         }
     }
@@ -177,6 +180,17 @@ fn link_news(event: &Event, printer: &Printer) {
             if let Some(hint) = hint {
                 printer.note(&format!("hint: {hint}"));
             }
+        }
+        Event::Table(change) => {
+            let value = json!({
+                "event": "table", "added": change.added, "removed": change.removed, "changed": change.changed,
+            });
+            printer.result(&value, || {
+                let parts = [("added", &change.added), ("removed", &change.removed), ("changed", &change.changed)];
+                let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+                let parts: Vec<String> = parts.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
+                format!("the table has changed; {}", parts.join("; "))
+            });
         }
         Event::Typing { .. } | Event::Progress { .. } => {}
         Event::Message(_) | Event::Delivered { .. } | Event::Failed { .. } => {}

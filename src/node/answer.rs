@@ -54,7 +54,7 @@ async fn answer(shared: &Arc<Shared>, attempt: Attempt) -> Result<(), String> {
 async fn introduce(shared: &Arc<Shared>, conn: quinn::Connection) -> Result<(), String> {
     // The handshake asked the table already; it is asked again for the entry.
     let key = peer_key(&conn).ok_or("the connection has no peer key")?;
-    let Some(peer) = shared.table.by_key(&key).cloned() else {
+    let Some(peer) = shared.table.by_key(&key) else {
         conn.close(close::NOT_IN_TABLE.into(), b"not in the table");
         return Err("not in the table".into());
     };
@@ -99,6 +99,10 @@ async fn introduce(shared: &Arc<Shared>, conn: quinn::Connection) -> Result<(), 
         Err(NotTaken::Duplicate) => {
             conn.close(close::DUPLICATE.into(), b"duplicate");
             Err("duplicate".into())
+        }
+        Err(NotTaken::NotInTable) => {
+            conn.close(close::NOT_IN_TABLE.into(), b"not in the table");
+            Err("not in the table".into())
         }
         Err(NotTaken::TooMany) => {
             conn.close(close::TOO_MANY_LINKS.into(), b"too many links of this identity");

@@ -286,6 +286,7 @@ async fn introduce(
             conn.close(close::DUPLICATE.into(), b"duplicate");
             existing(shared, peer)
         }
+        Err(NotTaken::NotInTable) => Err(DialError::NoPeer(peer.name.clone())),
         Err(NotTaken::TooMany) => {
             Err(DialError::Local { peer: peer.name.clone(), reason: "too many links to this peer".into() })
         }

@@ -18,7 +18,7 @@ use crate::wire::limits::{CLIP_BYTES_MAX, FILE_BYTES_MAX, NAME_BYTES_MAX, PICTUR
 /// Puts a draft into the outbox and wakes the sender.
 pub(super) async fn enqueue(shared: &Arc<Shared>, name: &str, draft: Draft) -> Result<MessageId, SendError> {
     let peer = shared.entry(name).ok_or_else(|| SendError::NoPeer(name.to_owned()))?;
-    let state = shared.peer(&peer.id).ok_or_else(|| SendError::NoPeer(name.to_owned()))?;
+    let state = &peer.state;
     let mut random = [0; 10];
     system_rng().fill_bytes(&mut random);
     let id = MessageId::new(u64::try_from(now_ms()).unwrap_or(0), random);

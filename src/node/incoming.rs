@@ -118,11 +118,11 @@ pub(super) async fn serve(
 }
 
 /// What can be said before anything is looked up.
-fn admit<'s>(shared: &'s Shared, link: &Link, offer: &Offer) -> Result<tokio::sync::SemaphorePermit<'s>, Refusal> {
+fn admit(shared: &Shared, link: &Link, offer: &Offer) -> Result<tokio::sync::OwnedSemaphorePermit, Refusal> {
     if shared.settings.role == Role::OneShot {
         return Err(refusal(Reason::NotReceiving, "this is a one-shot command", true));
     }
-    if !link.peer.allow.chat {
+    if !shared.table.allow(&link.peer.id).chat {
         return Err(refusal(Reason::NotAllowed, "the table does not allow you \"chat\"", false));
     }
     let bytes_max = offer.kind.bytes_max();
@@ -131,7 +131,8 @@ fn admit<'s>(shared: &'s Shared, link: &Link, offer: &Offer) -> Result<tokio::sy
         return Err(refusal(Reason::TooLarge, &detail.to_lowercase(), false));
     }
     let state = shared.peer(&link.peer.id).ok_or_else(|| refusal(Reason::NotAllowed, "not in the table", false))?;
-    state.offers.try_acquire().map_err(|_| refusal(Reason::Busy, "at most 64 offers may be under way", true))
+    let permit = state.offers.clone().try_acquire_owned();
+    permit.map_err(|_| refusal(Reason::Busy, "at most 64 offers may be under way", true))
 }
 
 fn refusal(reason: Reason, detail: &str, retry: bool) -> Refusal {

@@ -235,6 +235,8 @@ pub(super) struct Links {
 pub(super) enum NotTaken {
     /// Another link between the same processes stays.
     Duplicate,
+    /// The table has changed meanwhile.
+    NotInTable,
     /// [`LINKS_PER_PEER_MAX`].
     TooMany,
 }

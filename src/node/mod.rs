@@ -1,7 +1,7 @@
 //! The engine: links to peers, delivery, camera fan-out. One value with a bounded [`Command`] channel in and
 //! [`Event`]s out.
 //!
-//! - [`table`]: whom we know and what they may do; - [`link`]: one connection that both sides settled on;
+//! - [`table`]: whom we know and what they may do; [`follow`]: the table changes; - [`link`]: one connection that both sides settled on;
 //! - [`dial`], [`answer`]: how links come to be; - [`settle`]: which of two links stays (pure);
 //! - [`control`], [`clock`]: pings, presence, the offset between the clocks;
 //! - [`draft`], [`outgoing`], [`incoming`]: messages; - [`hidden`]: text sealed for a picture;
@@ -13,6 +13,7 @@ pub mod clock;
 mod control;
 pub mod dial;
 mod draft;
+mod follow;
 pub mod hidden;
 pub mod history;
 mod incoming;
@@ -38,7 +39,10 @@ pub use camera::CameraPlan;
 pub use dial::DialError;
 pub use history::{Direction, Message, MessageId, State};
 pub use shared::NodeError;
-pub use types::{Arrived, Command, Draft, DraftKind, Event, LinkInfo, PongInfo, Role, SendError, Settings, Status};
+pub use types::{
+    Arrived, Command, Draft, DraftKind, Event, LinkInfo, PongInfo, Role, SendError, Settings, Status, TableChange,
+    TableError,
+};
 pub use watch::{WatchCounts, WatchError, WatchFrame, WatchHandle, WatchNews, WatchOptions};
 
 use crate::identity::Identity;
@@ -116,6 +120,20 @@ impl Node {
     /// Tells a peer that we are writing, or no longer.
     pub async fn typing(&self, peer: &str, active: bool) {
         self.command(Command::Typing { peer: peer.to_owned(), active }).await;
+    }
+
+    /// Takes another list of peers in place of the table's: see [`TableChange`].
+    pub async fn set_peers(&self, peers: Vec<crate::config::Peer>) -> Result<TableChange, TableError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::SetPeers { peers, reply }).await;
+        answer.await.map_err(|_| TableError::Stopped)
+    }
+
+    /// Reads the table's file again, now rather than when its change is noticed. A faulty one changes nothing.
+    pub async fn reload(&self) -> Result<TableChange, TableError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Reload { reply }).await;
+        answer.await.unwrap_or(Err(TableError::Stopped))
     }
 
     /// Counters and links, now.

@@ -61,9 +61,8 @@ enum Outcome {
 
 /// Sends the peer's outbox whenever there is a link.
 pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Entry>) {
-    let Some(state) = shared.peer(&peer.id) else {
-        return;
-    };
+    let state = &peer.state;
+    let _alone = state.sending.lock().await;
     let mut changes = shared.links.changes();
     let mut under_way: HashMap<task::Id, MessageId> = HashMap::new();
     let mut tasks = JoinSet::new();
@@ -89,6 +88,7 @@ pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Entry>) {
         }
         look = tokio::select! {
             () = shared.stopped() => return,
+            () = peer.gone() => break,
             () = state.outbox.notified() => true,
             _ = changes.changed() => true,
             Some(done) = tasks.join_next_with_id(), if !tasks.is_empty() => {
@@ -117,6 +117,23 @@ pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Entry>) {
             }
         };
     }
+    tasks.shutdown().await;
+    let ids = under_way.into_values().collect();
+    give_back(&shared, &peer, ids).await;
+}
+
+/// The peer has another entry in the table now, or none: what was claimed for the old one waits for the next.
+async fn give_back(shared: &Arc<Shared>, peer: &Arc<Entry>, ids: Vec<MessageId>) {
+    let (peer_id, owner) = (peer.id, shared.instance);
+    let released = shared.blocking(move |store| {
+        for id in ids {
+            store.release(&id, &peer_id, &owner)?;
+        }
+        Ok(())
+    });
+    if let Err(error) = released.await {
+        debug!(peer = %peer.name, %error, "claims run out by themselves in 30 s");
+    }
 }
 
 /// Claims what waits for the peer. `told` keeps the last fault of the store, so that it is told once.
@@ -124,10 +141,7 @@ async fn claim(shared: &Arc<Shared>, peer: &Arc<Entry>, room: usize, told: &mut 
     if room == 0 {
         return Vec::new();
     }
-    let own = match shared.peer(&peer.id) {
-        Some(state) => std::mem::take(&mut *lock(&state.own)),
-        None => Vec::new(),
-    };
+    let own = std::mem::take(&mut *lock(&peer.state.own));
     let id = peer.id;
     let lease = new_lease(shared);
     let claimed = shared.blocking(move |store| {
@@ -335,14 +349,10 @@ impl<E: Into<StreamError>> From<E> for Trouble {
 /// Offers one message and takes it to an answer.
 async fn deliver(shared: &Arc<Shared>, link: &Arc<Link>, message: &Message) -> Result<Answer, Trouble> {
     let bulk = message.bytes > BULK_BYTES;
-    // The semaphores are never closed, and every peer of the table has a state.
-    let _places = match shared.peer(&message.peer) {
-        Some(state) => {
-            let body = if bulk { state.bodies.acquire().await.ok() } else { None };
-            (body, state.offers_out.acquire().await.ok())
-        }
-        None => (None, None),
-    };
+    // The semaphores are never closed.
+    let state = &link.peer.state;
+    let _body = if bulk { state.bodies.acquire().await.ok() } else { None };
+    let _offer = state.offers_out.acquire().await.ok();
     if !link.is_fresh() {
         return Err(Trouble::Stream(StreamError::Link(quinn::ConnectionError::LocallyClosed)));
     }

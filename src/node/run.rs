@@ -13,7 +13,7 @@ use super::link::{Link, NotTaken, Settled, close};
 use super::shared::{Shared, lock};
 use super::table::Entry;
 use super::types::{Command, Event, PongInfo, Role};
-use super::{answer, control, draft, outgoing, watch};
+use super::{answer, control, draft, follow, outgoing, watch};
 use crate::identity::system_rng;
 use crate::wire::{Control, Presence, Typing};
 
@@ -40,12 +40,22 @@ pub(super) fn start(shared: Arc<Shared>, commands: mpsc::Receiver<Command>) {
         tokio::spawn(answer::run(shared.clone()));
     }
     for peer in shared.table.entries() {
-        tokio::spawn(outgoing::run(shared.clone(), peer.clone()));
-        if shared.settings.role == Role::LongLived && !peer.addresses.is_empty() {
-            tokio::spawn(keep_linked(shared.clone(), peer.clone()));
-        }
+        start_peer(&shared, &peer);
+    }
+    if shared.settings.role == Role::LongLived
+        && let Some(config) = shared.settings.table.clone()
+    {
+        tokio::spawn(follow::run(shared.clone(), config));
     }
     tokio::spawn(obey(shared, commands));
+}
+
+/// Starts what runs for one entry of the table as long as the table has it.
+pub(super) fn start_peer(shared: &Arc<Shared>, peer: &Arc<Entry>) {
+    tokio::spawn(outgoing::run(shared.clone(), peer.clone()));
+    if shared.settings.role == Role::LongLived && !peer.addresses.is_empty() {
+        tokio::spawn(keep_linked(shared.clone(), peer.clone()));
+    }
 }
 
 async fn obey(shared: Arc<Shared>, mut commands: mpsc::Receiver<Command>) {
@@ -97,6 +107,12 @@ async fn carry_out(shared: Arc<Shared>, command: Command) {
                 link.tell(Control::Typing(Typing { active }));
             }
         }
+        Command::SetPeers { peers, reply } => {
+            let _ = reply.send(follow::apply(&shared, &peers));
+        }
+        Command::Reload { reply } => {
+            let _ = reply.send(follow::again(&shared).await);
+        }
         Command::Shutdown { .. } => {}
     }
 }
@@ -135,10 +151,7 @@ pub(super) async fn connect(shared: &Arc<Shared>, name: &str) -> Result<Arc<Link
 
 /// Dials unless another task has just brought a link up.
 async fn dial_once(shared: &Arc<Shared>, peer: &Arc<Entry>) -> Result<Arc<Link>, DialError> {
-    let Some(state) = shared.peer(&peer.id) else {
-        return Err(DialError::NoPeer(peer.name.clone()));
-    };
-    let _turn = state.dialling.lock().await;
+    let _turn = peer.state.dialling.lock().await;
     if let Some(link) = shared.link_to(&peer.id) {
         return Ok(link);
     }
@@ -207,6 +220,12 @@ pub(super) fn prepare_link(
 ) -> Result<Prepared, NotTaken> {
     let (link, queue) = Link::new(settled);
     let first = shared.links.add(&shared.me, &link, replaces)?;
+    // The table may have changed during the handshake. Whoever changes it closes the links that are in the list
+    // by then; this link is in the list, so that one of the two sees the other.
+    if shared.table.by_id(&link.peer.id).is_none_or(|entry| entry.name != link.peer.name) {
+        shared.links.remove(&link);
+        return Err(NotTaken::NotInTable);
+    }
     Ok(Prepared { link, queue, first })
 }
 
@@ -229,9 +248,7 @@ pub(super) fn start_link(
     if link.ours {
         spawn_rotation(shared.clone(), link.clone());
     }
-    if let Some(state) = shared.peer(&link.peer.id) {
-        state.outbox.notify_one();
-    }
+    link.peer.state.outbox.notify_one();
     // A camera that was published between the introduction and now was told to nobody.
     if shared.camera.is_published() {
         link.tell(Control::Presence(Presence { camera: true }));
@@ -271,11 +288,12 @@ async fn rotate(shared: Arc<Shared>, link: Arc<Link>) {
             () = link.leaving() => return,
             () = shared.stopped() => return,
         }
-        let Some(state) = shared.peer(&link.peer.id) else {
+        // The table may have another address by now.
+        let Some(peer) = shared.table.by_id(&link.peer.id) else {
             return;
         };
-        let turn = state.dialling.lock().await;
-        let dialled = dial(&shared, &link.peer, Some(link.id)).await;
+        let turn = peer.state.dialling.lock().await;
+        let dialled = dial(&shared, &peer, Some(link.id)).await;
         drop(turn);
         match dialled {
             // Another link may have stayed in place of the new one: then this one still has to be replaced.
@@ -302,6 +320,7 @@ async fn keep_linked(shared: Arc<Shared>, peer: Arc<Entry>) {
             tokio::select! {
                 () = link.leaving() => {}
                 () = shared.stopped() => return,
+                () = peer.gone() => return,
             }
             // A link that is being replaced has its successor already; give the list a moment to say so.
             tokio::task::yield_now().await;
@@ -319,6 +338,7 @@ async fn keep_linked(shared: Arc<Shared>, peer: Arc<Entry>) {
         let result = tokio::select! {
             result = dial_once(&shared, &peer) => result,
             () = shared.stopped() => return,
+            () = peer.gone() => return,
         };
         if let Err(error) = result
             && told.as_ref() != Some(&error)
@@ -335,13 +355,11 @@ async fn keep_linked(shared: Arc<Shared>, peer: Arc<Entry>) {
 
 /// Waits out a pause, or less: a link that came up, a command that needs the peer and a stop end it.
 async fn pause(shared: &Arc<Shared>, peer: &Arc<Entry>, length: Duration) {
-    let Some(state) = shared.peer(&peer.id) else {
-        return;
-    };
     tokio::select! {
         () = tokio::time::sleep(length) => {}
         _ = linked(shared, peer) => {}
-        () = state.dial_now.notified() => {}
+        () = peer.state.dial_now.notified() => {}
+        () = peer.gone() => {}
         () = shared.stopped() => {}
     }
 }

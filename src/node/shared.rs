@@ -1,6 +1,5 @@
 //! What every task of a node shares, and how it comes to be.
 
-use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -68,7 +67,6 @@ pub(super) struct Shared {
     pub(super) links: Links,
     pub(super) camera: Hub,
     pub(super) receiving: Receiving,
-    pub(super) peers: HashMap<PeerId, PeerState>,
     events: mpsc::Sender<Event>,
     stop: watch::Sender<bool>,
     /// Pictures are decoded one at a time: one may take hundreds of MiB.
@@ -76,7 +74,10 @@ pub(super) struct Shared {
 }
 
 /// What is kept for each peer of the table, linked or not.
+#[derive(Debug)]
 pub(super) struct PeerState {
+    /// Held by the task that empties the outbox: after a change of the table the next one waits for the one before.
+    pub(super) sending: tokio::sync::Mutex<()>,
     /// One dial at a time.
     pub(super) dialling: tokio::sync::Mutex<()>,
     /// Told when there may be something to send.
@@ -86,7 +87,7 @@ pub(super) struct PeerState {
     /// Told to dial now rather than at the end of the pause.
     pub(super) dial_now: Notify,
     /// Offers of the peer under way, over all its links.
-    pub(super) offers: Semaphore,
+    pub(super) offers: Arc<Semaphore>,
     /// Offers to the peer under way.
     pub(super) offers_out: Semaphore,
     /// Bodies over [`super::link::BULK_BYTES`] under way to the peer.
@@ -96,13 +97,14 @@ pub(super) struct PeerState {
 }
 
 impl PeerState {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
+            sending: tokio::sync::Mutex::new(()),
             dialling: tokio::sync::Mutex::new(()),
             outbox: Notify::new(),
             own: Mutex::default(),
             dial_now: Notify::new(),
-            offers: Semaphore::new(OFFERS_MAX),
+            offers: Arc::new(Semaphore::new(OFFERS_MAX)),
             offers_out: Semaphore::new(OFFERS_MAX),
             bodies: Semaphore::new(BODIES_MAX),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
@@ -134,7 +136,6 @@ impl Shared {
         let address = endpoint.local_addr().map_err(NodeError::Address)?;
         let mut instance = [0; 16];
         system_rng().fill_bytes(&mut instance);
-        let peers = table.entries().iter().map(|entry| (entry.id, PeerState::new())).collect();
         info!(%address, role = ?settings.role, peers = table.entries().len(), "node started");
         Ok(Arc::new(Self {
             me: identity.peer_id(),
@@ -148,7 +149,6 @@ impl Shared {
             links: Links::new(),
             camera: Hub::new(),
             receiving: Receiving::default(),
-            peers,
             events,
             stop: watch::Sender::new(false),
             decoding: Semaphore::new(1),
@@ -182,13 +182,13 @@ impl Shared {
         *self.stop.borrow()
     }
 
-    /// The peer's state; every entry of the table has one.
-    pub(super) fn peer(&self, id: &PeerId) -> Option<&PeerState> {
-        self.peers.get(id)
+    /// The peer's state; `None` once the peer is not in the table any more.
+    pub(super) fn peer(&self, id: &PeerId) -> Option<Arc<PeerState>> {
+        self.table.by_id(id).map(|entry| entry.state.clone())
     }
 
     pub(super) fn entry(&self, name: &str) -> Option<Arc<Entry>> {
-        self.table.by_name(name).cloned()
+        self.table.by_name(name)
     }
 
     /// Runs store work off the async threads.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -10,7 +11,7 @@ use super::camera::CameraPlan;
 use super::dial::DialError;
 use super::history::{Kind, MessageId};
 use super::watch::{WatchError, WatchHandle, WatchOptions};
-use crate::config::Peer;
+use crate::config::{Config, ConfigErrors, Peer};
 use crate::quic::Traffic;
 use crate::store::StoreError;
 
@@ -32,8 +33,10 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// History, attachments, outbox.
     pub data: PathBuf,
-    /// The table.
+    /// The peers of the table.
     pub peers: Vec<Peer>,
+    /// The table that the peers came from: a long-lived node reads it again when its file changes.
+    pub table: Option<Arc<Config>>,
     /// A QUIC key update at least this often.
     pub key_update: Duration,
     /// A fresh SM2 handshake at least this often.
@@ -127,6 +130,18 @@ pub enum Command {
         /// Whether we are writing.
         active: bool,
     },
+    /// See [`super::Node::set_peers`].
+    SetPeers {
+        /// All of them.
+        peers: Vec<Peer>,
+        /// What that changed.
+        reply: oneshot::Sender<TableChange>,
+    },
+    /// See [`super::Node::reload`].
+    Reload {
+        /// What that changed, or what is wrong with the file.
+        reply: oneshot::Sender<Result<TableChange, TableError>>,
+    },
     /// See [`super::Node::shutdown`].
     Shutdown {
         /// Told when all is closed.
@@ -153,6 +168,8 @@ pub enum Event {
         /// Why.
         error: DialError,
     },
+    /// The table has changed.
+    Table(TableChange),
     /// A message is on disk.
     Message(Arrived),
     /// A body is on its way.
@@ -254,6 +271,32 @@ pub struct LinkInfo {
     pub key_age: Duration,
     /// Whether the peer publishes a camera.
     pub camera: bool,
+}
+
+/// What a change of the table brought, by the peers' names. Whoever is removed loses its links at once; whoever
+/// lost a right or was renamed gets new ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TableChange {
+    /// New peers.
+    pub added: Vec<String>,
+    /// Peers that are not in it any more.
+    pub removed: Vec<String>,
+    /// Peers with another name, other addresses or other rights, by their new names.
+    pub changed: Vec<String>,
+}
+
+/// Why the table was not read again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// The node was started without a file.
+    #[error("the peers of this node came from no file")]
+    NoFile,
+    /// The one before holds.
+    #[error("the table has changed and is faulty, the one before holds: {0}")]
+    Faulty(ConfigErrors),
+    /// The node has stopped.
+    #[error("the node has stopped")]
+    Stopped,
 }
 
 /// A round trip.

@@ -86,7 +86,7 @@ type Admitted = (Arc<Feed>, tokio::sync::OwnedSemaphorePermit);
 
 fn admit(shared: &Shared, link: &Arc<Link>) -> Result<Admitted, Refusal> {
     let refusal = |reason, detail: &str, retry| Refusal { reason, detail: detail.to_owned(), retry };
-    if !link.peer.allow.camera {
+    if !shared.table.allow(&link.peer.id).camera {
         return Err(refusal(Reason::NotAllowed, "the table does not allow you \"camera\"", false));
     }
     let feed = shared.camera.feed().ok_or_else(|| refusal(Reason::NoCamera, "no camera is published here", true))?;

@@ -436,7 +436,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn run(self, mut open: Open) {
+    async fn run(mut self, mut open: Open) {
         loop {
             let begun = Instant::now();
             let why = open.run().await;
@@ -461,11 +461,19 @@ impl Keeper {
         }
     }
 
-    /// Waits for a link and opens the watch on it; gives up only where the camera's owner says no.
-    async fn reopen(&self) -> Option<Open> {
+    /// Waits for a link and opens the watch on it; gives up only where the camera's owner says no or the
+    /// table has no such peer any more.
+    async fn reopen(&mut self) -> Option<Open> {
         loop {
+            let Some(peer) = self.shared.table.by_id(&self.peer.id) else {
+                let gone = DialError::NoPeer(self.peer.name.clone());
+                let _ = self.news.send(WatchNews::Ended(gone.into())).await;
+                return None;
+            };
+            self.peer = peer;
             let link = tokio::select! {
                 link = self.link() => link,
+                () = self.peer.gone() => continue,
                 () = self.news.closed() => return None,
                 () = self.shared.stopped() => return None,
             };

@@ -17,6 +17,7 @@ mod stego;
 mod store;
 mod strangers;
 mod support;
+mod tables;
 mod tidy;
 mod tls;
 mod watching;

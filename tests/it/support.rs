@@ -54,6 +54,7 @@ impl Actor {
             peers,
             key_update: Duration::from_secs(600),
             new_handshake: Duration::from_secs(3600),
+            table: None,
         };
         Self {
             identity: identity.clone(),

@@ -114,6 +114,7 @@ impl Actor {
             peers: self.peers.clone(),
             key_update: KEY_UPDATE,
             new_handshake: Duration::from_secs(3600),
+            table: None,
         };
         let (node, events) = Node::start(self.identity.clone(), settings).await?;
         self.address = node.address();
