@@ -15,10 +15,10 @@ use miyu::crypto::sm4::{self, BadPadding, Keystream, Sm4};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-type Case = HashMap<&'static str, &'static str>;
+pub(crate) type Case = HashMap<&'static str, &'static str>;
 
 /// The cases of a vector file: `name = hex` lines, blank lines between cases, `#` comments.
-fn cases(text: &'static str) -> Vec<Case> {
+pub(crate) fn cases(text: &'static str) -> Vec<Case> {
     let mut cases = vec![Case::new()];
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         match line.split_once('=') {
@@ -33,7 +33,7 @@ fn cases(text: &'static str) -> Vec<Case> {
     cases
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "{text}");
     let digits = (0..text.len()).step_by(2);
     digits.map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()

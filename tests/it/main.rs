@@ -8,6 +8,7 @@ mod delivery;
 mod hidden;
 mod hostile;
 mod identity;
+mod interop;
 mod links;
 mod media;
 mod pacing;

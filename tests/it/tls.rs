@@ -22,7 +22,7 @@ impl Trust for Only {
     }
 }
 
-fn only(identity: &Identity) -> Arc<dyn Trust> {
+pub(crate) fn only(identity: &Identity) -> Arc<dyn Trust> {
     Arc::new(Only(identity.public().spki_der().to_vec()))
 }
 
@@ -125,11 +125,11 @@ fn a_server_with_another_key_is_refused() {
 
 /// Shows `shown` and signs with another key, another ID or another scheme.
 #[derive(Debug, Clone)]
-struct Forger {
-    shown: Vec<u8>,
-    secret: SecretKey,
-    id: &'static [u8],
-    scheme: SignatureScheme,
+pub(crate) struct Forger {
+    pub(crate) shown: Vec<u8>,
+    pub(crate) secret: SecretKey,
+    pub(crate) id: &'static [u8],
+    pub(crate) scheme: SignatureScheme,
 }
 
 impl SigningKey for Forger {
@@ -161,14 +161,14 @@ impl Forger {
         Arc::new(CertifiedKey::new(vec![CertificateDer::from(self.shown.clone())], Arc::new(self)))
     }
 
-    fn into_client(self, server: &Identity) -> ClientConfig {
+    pub(crate) fn into_client(self, server: &Identity) -> ClientConfig {
         let mut config = tls::client_config(&Identity::generate(), server.public()).unwrap();
         config.client_auth_cert_resolver =
             Arc::new(rustls::client::AlwaysResolvesClientRawPublicKeys::new(self.certified()));
         config
     }
 
-    fn into_server(self, client: &Identity) -> ServerConfig {
+    pub(crate) fn into_server(self, client: &Identity) -> ServerConfig {
         let mut config = tls::server_config(&Identity::generate(), only(client)).unwrap();
         config.cert_resolver = Arc::new(rustls::server::AlwaysResolvesServerRawPublicKeys::new(self.certified()));
         config
