@@ -155,7 +155,13 @@ impl Drop for Running {
 /// What a process has written to a pipe, and whether the pipe is closed.
 #[derive(Clone)]
 pub(super) struct Output {
-    shared: Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>,
+    shared: Arc<(Mutex<Written>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Written {
+    text: Vec<u8>,
+    ended: bool,
 }
 
 impl Output {
@@ -166,10 +172,10 @@ impl Output {
             let mut piece = vec![0; 64 * 1024];
             loop {
                 let length = pipe.read(&mut piece).unwrap_or(0);
-                let (text, changed) = &*writer.shared;
-                let mut text = text.lock().unwrap();
-                text.0.extend_from_slice(&piece[..length]);
-                text.1 = length == 0;
+                let (written, changed) = &*writer.shared;
+                let mut written = written.lock().unwrap();
+                written.text.extend_from_slice(&piece[..length]);
+                written.ended = length == 0;
                 changed.notify_all();
                 if length == 0 {
                     return;
@@ -183,17 +189,17 @@ impl Output {
     #[track_caller]
     pub(super) fn wait<T>(&self, what: &str, find: impl Fn(&[u8]) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
-        let (text, changed) = &*self.shared;
-        let mut text = text.lock().unwrap();
+        let (written, changed) = &*self.shared;
+        let mut written = written.lock().unwrap();
         loop {
-            if let Some(found) = find(&text.0) {
+            if let Some(found) = find(&written.text) {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let shown = &text.0[text.0.len().saturating_sub(4096)..];
-            assert!(!text.1, "no {what} in what tongsuo said to its end:\n{}", String::from_utf8_lossy(shown));
+            let shown = &written.text[written.text.len().saturating_sub(4096)..];
+            assert!(!written.ended, "no {what} in what tongsuo said to its end:\n{}", String::from_utf8_lossy(shown));
             assert!(!left.is_zero(), "no {what} in what tongsuo has said:\n{}", String::from_utf8_lossy(shown));
-            text = changed.wait_timeout(text, left).unwrap().0;
+            written = changed.wait_timeout(written, left).unwrap().0;
         }
     }
 
@@ -206,18 +212,18 @@ impl Output {
     #[track_caller]
     fn wait_for_the_end(&self) {
         let deadline = Instant::now() + PATIENCE;
-        let (text, changed) = &*self.shared;
-        let mut text = text.lock().unwrap();
-        while !text.1 {
+        let (written, changed) = &*self.shared;
+        let mut written = written.lock().unwrap();
+        while !written.ended {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "tongsuo does not end:\n{}", String::from_utf8_lossy(&text.0));
-            text = changed.wait_timeout(text, left).unwrap().0;
+            assert!(!left.is_zero(), "tongsuo does not end:\n{}", String::from_utf8_lossy(&written.text));
+            written = changed.wait_timeout(written, left).unwrap().0;
         }
     }
 
     /// All that was written so far.
     pub(super) fn so_far(&self) -> Vec<u8> {
-        self.shared.0.lock().unwrap().0.clone()
+        self.shared.0.lock().unwrap().text.clone()
     }
 }
 
