@@ -153,6 +153,7 @@ impl Node {
         self.command(Command::Shutdown { reply }).await;
         let _ = answer.await;
         let port = self.shared.endpoint.port();
+        let store = self.shared.store.clone();
         let shared = Arc::downgrade(&self.shared);
         drop(self);
         // The folder's lock goes with the last task that shares it, and none of them tells when it has ended.
@@ -161,6 +162,8 @@ impl Node {
             tokio::time::sleep(TASKS_POLL).await;
         }
         port.freed(deadline.saturating_duration_since(Instant::now())).await;
+        // A claim that was under way when the node stopped came after all had been given back.
+        let _ = tokio::task::spawn_blocking(move || store.release_dead()).await;
     }
 
     /// A node that has stopped drops the command, and with it the reply: the caller sees that.

@@ -17,11 +17,12 @@ use super::table::Entry;
 use super::types::Event;
 use crate::crypto::sm3::Sm3;
 use crate::identity::PeerId;
-use crate::store::{self, BodyReader, Lease, Message, MessageId, StoreError};
+use crate::store::{self, BodyReader, Lease, Message, MessageId, Store, StoreError};
 use crate::wire::{self, DeliveryReply, Offer, Opening, Reason, Refusal, WireError};
 
 /// A claim on an outbox row lasts this long and is renewed while its body moves.
 const LEASE: Duration = Duration::from_secs(30);
+const _: () = assert!(LEASE.as_millis() <= store::LEASE_MS_MAX as u128);
 /// Claims are renewed this often.
 const LEASE_RENEWAL: Duration = Duration::from_secs(10);
 /// Another process's messages are noticed this quickly.
@@ -133,6 +134,24 @@ async fn give_back(shared: &Arc<Shared>, peer: &Arc<Entry>, ids: Vec<MessageId>)
     });
     if let Err(error) = released.await {
         debug!(peer = %peer.name, %error, "claims run out by themselves in 30 s");
+    }
+}
+
+/// Gives back what processes on this folder had claimed that have died: at once at the start, and then while this one
+/// lives. Each peer's sender sees the change of the store.
+pub(super) async fn inherit(shared: Arc<Shared>) {
+    let mut poll = tokio::time::interval(OUTBOX_POLL);
+    poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = poll.tick() => {}
+            () = shared.stopped() => return,
+        }
+        match shared.blocking(Store::release_dead).await {
+            Ok(0) => {}
+            Ok(messages) => info!(messages, "taken over from a process that died"),
+            Err(error) => debug!(%error, "claims of dead processes run out by themselves"),
+        }
     }
 }
 

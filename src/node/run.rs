@@ -47,6 +47,7 @@ pub(super) fn start(shared: Arc<Shared>, commands: mpsc::Receiver<Command>) {
     {
         tokio::spawn(follow::run(shared.clone(), config));
     }
+    tokio::spawn(outgoing::inherit(shared.clone()));
     tokio::spawn(obey(shared, commands));
 }
 

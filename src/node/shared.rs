@@ -16,7 +16,7 @@ use super::table::{Entry, Table};
 use super::types::{Event, Role, Settings, Status};
 use crate::identity::{Identity, PeerId, system_rng};
 use crate::quic::{Endpoint, EndpointError, Options};
-use crate::store::{LockGuard, Message, Store, StoreError, lock_long_lived};
+use crate::store::{LockGuard, Message, Presence, Store, StoreError, lock_long_lived};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,8 @@ impl NodeError {
 pub(super) struct Shared {
     // Dropped before the socket, so that a port that is free again means a folder that is free again.
     _lock: Option<LockGuard>,
+    // Goes when nothing can be claimed any more.
+    _presence: Presence,
     pub(super) identity: Identity,
     pub(super) me: PeerId,
     pub(super) settings: Settings,
@@ -120,12 +122,15 @@ impl Shared {
     ) -> Result<Arc<Self>, NodeError> {
         let long_lived = settings.role == Role::LongLived;
         let data = settings.data.clone();
+        let mut instance = [0; 16];
+        system_rng().fill_bytes(&mut instance);
         let opened = tokio::task::spawn_blocking(move || -> Result<_, StoreError> {
             let store = Store::open(&data)?;
             let lock = long_lived.then(|| lock_long_lived(&data)).transpose()?;
-            Ok((store, lock))
+            let presence = store.announce(&instance)?;
+            Ok((store, lock, presence))
         });
-        let (store, lock) = opened.await.map_err(|error| NodeError::Task(error.to_string()))??;
+        let (store, lock, presence) = opened.await.map_err(|error| NodeError::Task(error.to_string()))??;
         let table = Arc::new(Table::new(&settings.peers));
         let options = Options {
             listen: if long_lived { settings.listen } else { SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)) },
@@ -134,8 +139,6 @@ impl Shared {
         };
         let endpoint = Endpoint::bind(&identity, table.clone(), &options)?;
         let address = endpoint.local_addr().map_err(NodeError::Address)?;
-        let mut instance = [0; 16];
-        system_rng().fill_bytes(&mut instance);
         info!(%address, role = ?settings.role, peers = table.entries().len(), "node started");
         Ok(Arc::new(Self {
             me: identity.peer_id(),
@@ -153,6 +156,7 @@ impl Shared {
             stop: watch::Sender::new(false),
             decoding: Semaphore::new(1),
             _lock: lock,
+            _presence: presence,
         }))
     }
 

@@ -28,6 +28,8 @@ impl BodyWriter {
     /// Starts a body in `path`, dropping what is there.
     pub(super) fn create(folders: &Arc<Folders>, path: &Path) -> Result<Self, StoreError> {
         let file = files::open_private(path, true).map_err(|error| folders.fault("make", path, error))?;
+        // tells a body that is being written from one that a crash left
+        let _ = file.try_lock();
         Ok(Self::over(folders, path, file))
     }
 

@@ -9,6 +9,7 @@ use crate::identity::PeerId;
 
 const ATTACHMENTS: &str = "attachments";
 const INCOMING: &str = "incoming";
+const LIVE: &str = "live";
 
 /// The folders of one store. All names in them are ours; nothing that a peer says becomes a name.
 #[derive(Debug)]
@@ -35,6 +36,11 @@ impl Folders {
 
     pub(super) fn incoming(&self) -> PathBuf {
         self.root.join(INCOMING)
+    }
+
+    /// One file for each process that works on this store.
+    pub(super) fn live(&self) -> PathBuf {
+        self.root.join(LIVE)
     }
 
     /// Two peers may use the same id, by malice: each has a folder of its own.

@@ -11,6 +11,7 @@ mod files;
 mod history;
 mod lock;
 mod outbox;
+mod presence;
 mod receive;
 mod row;
 mod sweep;
@@ -31,6 +32,7 @@ use usage::{Reservation, Usage};
 pub use body::BodyReader;
 pub use error::StoreError;
 pub use lock::{LockGuard, lock_long_lived};
+pub use presence::Presence;
 pub use receive::{Complete, Receive};
 pub use types::{
     Body, Direction, Incoming, Kind, Known, Lease, Message, MessageId, MessageIdError, NewOutgoing, State,
@@ -54,10 +56,14 @@ pub const PEEK_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const PAGE_MESSAGES_MAX: usize = 1_000;
 /// Outgoing messages claimed at once at most.
 pub const CLAIM_MESSAGES_MAX: usize = 1_000;
+/// The longest claim, in ms. One that ends later was made by a clock that has been set back since: it has run out.
+pub const LEASE_MS_MAX: i64 = 60_000;
 /// Bytes of one value of [`Store::set_meta`] at most.
 pub const META_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 const DATABASE_NAME: &str = "miyu.db";
+/// The ending of a body that is being copied and does not count yet.
+const STAGED: &str = "staged";
 
 /// The store of one data folder. Clones share it; other processes may work on the same folder.
 #[derive(Clone)]
@@ -90,6 +96,7 @@ impl Store {
         let usage = Arc::new(Usage::new(QUOTA_BYTES_DEFAULT, held));
         let store = Store { inner: Arc::new(Inner { folders, database, usage }) };
         store.sweep_if_due(SystemTime::now())?;
+        store.sweep_staged(SystemTime::now());
         Ok(store)
     }
 
@@ -206,7 +213,7 @@ impl Store {
         let folder = self.inner.folders.incoming_of(peer);
         self.inner.folders.ensure(&folder)?;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Ok(folder.join(format!("{id}.{}-{count}.staged", std::process::id())))
+        Ok(folder.join(format!("{id}.{}-{count}.{STAGED}", std::process::id())))
     }
 }
 

@@ -10,8 +10,8 @@ use super::body::{BodyReader, BodyWriter};
 use super::row::{self, NewRow, Private};
 use super::usage::Reservation;
 use super::{
-    Body, CLAIM_MESSAGES_MAX, Direction, Kind, Lease, Message, MessageId, NewOutgoing, State, Store, StoreError,
-    TEXT_BYTES_MAX, check_length, check_texts, files,
+    Body, CLAIM_MESSAGES_MAX, Direction, Kind, LEASE_MS_MAX, Lease, Message, MessageId, NewOutgoing, State, Store,
+    StoreError, TEXT_BYTES_MAX, check_length, check_texts, files,
 };
 use crate::crypto::sm3;
 use crate::identity::PeerId;
@@ -27,6 +27,8 @@ struct Staged {
     bytes: u64,
     sm3: [u8; 32],
     room: Reservation,
+    // keeps its lock until the body counts: without one it is nobody's
+    file: Option<File>,
 }
 
 impl Drop for Staged {
@@ -160,7 +162,7 @@ impl Store {
     ) -> Result<Staged, StoreError> {
         let room = self.reserve(bytes, 0)?;
         let path = self.staging_path(peer, id)?;
-        let mut staged = Staged { path: path.clone(), bytes: 0, sm3: [0; 32], room };
+        let mut staged = Staged { path: path.clone(), bytes: 0, sm3: [0; 32], room, file: None };
         let mut writer = BodyWriter::create(&self.inner.folders, &path)?;
         let mut source = source.take(bytes);
         let mut buffer = vec![0; COPY_BYTES];
@@ -175,12 +177,14 @@ impl Store {
                 Err(error) => return Err(self.inner.folders.fault("read", name, error)),
             }
         }
-        (_, staged.bytes, staged.sm3) = writer.finish()?;
+        let (file, bytes, digest) = writer.finish()?;
+        (staged.file, staged.bytes, staged.sm3) = (Some(file), bytes, digest);
         Ok(staged)
     }
 
     /// Claims up to `limit` messages to `peer` that are queued, or whose lease has run out, in the order of
-    /// `seq`. No other caller, in this or another process, gets them before the lease is over.
+    /// `seq`. No other caller, in this or another process, gets them before the lease is over. A lease of more than
+    /// [`LEASE_MS_MAX`] counts as run out.
     ///
     /// # Errors
     /// A fault of the database.
@@ -190,7 +194,8 @@ impl Store {
             "UPDATE messages SET state = 1, state_at_ms = ?2, lease_owner = ?3, lease_until_ms = ?4 \
              WHERE row IN (SELECT row FROM messages INDEXED BY messages_outbox \
              WHERE peer = ?1 AND direction = 1 AND state IN (0, 1) \
-             AND (state = 0 OR lease_until_ms IS NULL OR lease_until_ms <= ?2) ORDER BY seq LIMIT ?5) \
+             AND (state = 0 OR lease_until_ms IS NULL OR lease_until_ms NOT BETWEEN ?2 + 1 AND ?6) \
+             ORDER BY seq LIMIT ?5) \
              RETURNING {}",
             row::COLUMNS
         );
@@ -198,10 +203,11 @@ impl Store {
         if self.outgoing_pending(peer)? == 0 {
             return Ok(Vec::new());
         }
+        let until_max = now_ms.saturating_add(LEASE_MS_MAX);
         let mut claimed = self.write(|tx| {
             let mut statement = tx.prepare_cached(&sql)?;
             let rows = statement
-                .query_map(params![peer.as_bytes(), now_ms, lease.owner, lease.until_ms, limit], |row| {
+                .query_map(params![peer.as_bytes(), now_ms, lease.owner, lease.until_ms, limit, until_max], |row| {
                     row::message(row, &self.inner.folders)
                 })?;
             Ok(rows.collect::<Result<Vec<_>, _>>()?)

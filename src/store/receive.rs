@@ -113,6 +113,7 @@ impl Store {
         let path = self.part_path(peer, &offer.id);
         let side = path.with_extension(OFFER);
         let fault = |error| folders.fault("open", &path, error);
+        self.take_up(peer, &offer.id, &path)?;
         if !path.exists() {
             // asked before anything is made, so that a refusal leaves no file
             self.room_for(offer.bytes)?;
@@ -147,6 +148,25 @@ impl Store {
         };
         let writer = BodyWriter::resume(folders, &path, file, offer.bytes)?;
         Ok((writer, room))
+    }
+
+    /// A crash between a body's last name and its row leaves a whole body that does not count: it becomes the partial
+    /// body again that it was, and goes on from its end.
+    fn take_up(&self, peer: &PeerId, id: &MessageId, part: &Path) -> Result<(), StoreError> {
+        let place = self.inner.folders.attachment(peer, Direction::In, id);
+        if part.exists() || !place.exists() {
+            return Ok(());
+        }
+        // nobody else places a body or commits its row meanwhile
+        self.write(|tx| {
+            let is_free = || File::open(&place).is_ok_and(|file| file.try_lock().is_ok());
+            if row::find(tx, &self.inner.folders, peer, Direction::In, id)?.is_none() && is_free() {
+                let bytes = fs::metadata(&place).map_or(0, |about| about.len());
+                fs::rename(&place, part).map_err(|error| self.inner.folders.fault("rename", &place, error))?;
+                self.inner.usage.hold(bytes);
+            }
+            Ok(())
+        })
     }
 
     /// Makes place for one more partial body in `folder`. Those that are being written stay.

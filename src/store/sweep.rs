@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::files::{self, Folders, unhex};
 use super::receive::{OFFER, PART};
-use super::{Direction, MessageId, Store, StoreError, row};
+use super::{Direction, MessageId, STAGED, Store, StoreError, row};
 use crate::identity::PeerId;
 
 /// What is younger may still be wanted: by a peer that comes back, or by another process.
@@ -14,6 +14,8 @@ const SWEEP_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The folders are looked through this often at most.
 const SWEEP_EVERY_MS: i64 = 24 * 3600 * 1000;
 const SWEPT_KEY: &str = "swept_at_ms";
+/// Between the making of a staged body and its lock, and between its last byte and its name, there is less than this.
+const STAGED_AGE: Duration = Duration::from_secs(60);
 
 impl Store {
     pub(super) fn sweep_if_due(&self, now: SystemTime) -> Result<(), StoreError> {
@@ -60,6 +62,19 @@ impl Store {
             }
         }
         Ok(removed)
+    }
+
+    /// Removes copies for the outbox whose process died before they were whole: nobody goes on with them, and they may be
+    /// as large as any file.
+    pub(super) fn sweep_staged(&self, now: SystemTime) {
+        for (_, path) in files_below(&self.inner.folders.incoming()) {
+            if path.extension().is_some_and(|end| end == STAGED)
+                && is_older(&path, now, STAGED_AGE)
+                && File::open(&path).is_ok_and(|file| file.try_lock().is_ok())
+            {
+                let _ = files::remove(&path);
+            }
+        }
     }
 
     fn remove_orphan(
@@ -113,6 +128,11 @@ fn parse_names(folder: &str, path: &Path) -> Option<(PeerId, Direction, MessageI
 }
 
 fn is_old(path: &Path, now: SystemTime) -> bool {
+    is_older(path, now, SWEEP_AGE)
+}
+
+/// Whether a file was last written more than `limit` before `now`.
+pub(super) fn is_older(path: &Path, now: SystemTime, limit: Duration) -> bool {
     let written = fs::metadata(path).and_then(|about| about.modified());
-    written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age > SWEEP_AGE))
+    written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age > limit))
 }

@@ -43,6 +43,12 @@ impl Usage {
         self.sums().quota = bytes;
     }
 
+    /// A partial body of `bytes` bytes was found.
+    pub(super) fn hold(&self, bytes: u64) {
+        let mut sums = self.sums();
+        sums.held = sums.held.saturating_add(bytes);
+    }
+
     /// Partial bodies of `bytes` bytes have gone.
     pub(super) fn release_held(&self, bytes: u64) {
         let mut sums = self.sums();

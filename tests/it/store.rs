@@ -19,8 +19,9 @@ use miyu::crypto::sm2::SecretKey;
 use miyu::crypto::sm3;
 use miyu::identity::PeerId;
 use miyu::store::{
-    Body, CHUNK_BYTES, Complete, DISK_RESERVE_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind, Known, Lease,
-    Message, MessageId, NewOutgoing, PARTIALS_PER_PEER_MAX, State, Store, StoreError, TEXT_BYTES_MAX, lock_long_lived,
+    Body, CHUNK_BYTES, Complete, DISK_RESERVE_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind, Known,
+    LEASE_MS_MAX, Lease, Message, MessageId, NewOutgoing, PARTIALS_PER_PEER_MAX, State, Store, StoreError,
+    TEXT_BYTES_MAX, lock_long_lived,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

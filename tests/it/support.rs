@@ -93,7 +93,10 @@ impl Actor {
             loop {
                 let event = events.recv().await.unwrap_or_else(|| panic!("the node stopped before {what}"));
                 match &event {
-                    Event::Message(message) => drop(arrived.insert(message.id, message.clone())),
+                    Event::Message(message) => {
+                        let before = arrived.insert(message.id, message.clone());
+                        assert!(before.is_none(), "{} was told to have come twice", message.id);
+                    }
                     Event::Delivered { id, .. } => drop(concluded.insert(*id, Ok(()))),
                     Event::Failed { id, reason, .. } => drop(concluded.insert(*id, Err(reason.clone()))),
                     _ => {}

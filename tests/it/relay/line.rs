@@ -12,7 +12,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::weather::{Fates, Weather};
-use crate::support::PATIENCE;
 
 /// Datagrams on their way in one direction; the link loses what comes beyond.
 const QUEUE_MAX: usize = 4_096;
@@ -28,6 +27,32 @@ pub(super) struct Counts {
     pub(super) twice: u64,
     pub(super) cuts: u64,
     pub(super) moves: u64,
+}
+
+/// Payload that arrived.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bytes {
+    /// At the responder.
+    pub(super) up: u64,
+    /// At the dialler.
+    pub(super) down: u64,
+}
+
+impl Bytes {
+    pub(super) fn all(self) -> u64 {
+        self.up + self.down
+    }
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.lost += other.lost;
+        self.damaged += other.damaged;
+        self.twice += other.twice;
+        self.cuts += other.cuts;
+        self.moves += other.moves;
+    }
 }
 
 /// A link; it ends with the value.
@@ -46,8 +71,7 @@ struct Shared {
     dialler: Mutex<Option<SocketAddr>>,
     cut_until: Mutex<Option<Instant>>,
     counts: Mutex<Counts>,
-    /// Payload that arrived at the responder, in bytes.
-    up_bytes: watch::Sender<u64>,
+    bytes: watch::Sender<Bytes>,
 }
 
 impl Relay {
@@ -61,7 +85,7 @@ impl Relay {
             dialler: Mutex::default(),
             cut_until: Mutex::default(),
             counts: Mutex::default(),
-            up_bytes: watch::Sender::new(0),
+            bytes: watch::Sender::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(up(shared.clone(), Fates::new(seed, 0, &weather), weather.clone()));
@@ -78,16 +102,16 @@ impl Relay {
         *self.shared.counts.lock().unwrap()
     }
 
-    /// Payload that arrived at the responder so far, in bytes.
-    pub(super) fn up_bytes(&self) -> u64 {
-        *self.shared.up_bytes.borrow()
+    /// Payload that arrived so far.
+    pub(super) fn bytes(&self) -> Bytes {
+        *self.shared.bytes.borrow()
     }
 
-    /// Waits until so many bytes have arrived at the responder.
-    pub(super) async fn until_up_bytes(&self, bytes: u64) {
-        let mut arrived = self.shared.up_bytes.subscribe();
-        let waiting = arrived.wait_for(|arrived| *arrived >= bytes);
-        tokio::time::timeout(PATIENCE, waiting).await.expect("bytes pass").unwrap();
+    /// Waits until so many bytes have arrived at either end, at most for `limit`.
+    pub(super) async fn until_bytes(&self, bytes: u64, limit: Duration) {
+        let mut arrived = self.shared.bytes.subscribe();
+        let waiting = arrived.wait_for(|arrived| arrived.all() >= bytes);
+        let _ = tokio::time::timeout(limit, waiting).await;
     }
 }
 
@@ -159,7 +183,7 @@ async fn up(shared: Arc<Shared>, mut fates: Fates, mut weather: Weather) {
         };
         let back = shared.back.borrow().clone();
         if back.send_to(&datagram, shared.responder).await.is_ok() {
-            shared.up_bytes.send_modify(|bytes| *bytes += datagram.len() as u64);
+            shared.bytes.send_modify(|bytes| bytes.up += datagram.len() as u64);
         }
     }
 }
@@ -182,8 +206,10 @@ async fn down(shared: Arc<Shared>, mut fates: Fates) {
             datagram = queue.due() => datagram,
         };
         let dialler = *shared.dialler.lock().unwrap();
-        if let Some(dialler) = dialler {
-            let _ = shared.front.send_to(&datagram, dialler).await;
+        if let Some(dialler) = dialler
+            && shared.front.send_to(&datagram, dialler).await.is_ok()
+        {
+            shared.bytes.send_modify(|bytes| bytes.down += datagram.len() as u64);
         }
     }
 }

@@ -48,8 +48,8 @@ pub(super) fn drawn(rng: &mut StdRng, folder: &Path) -> (DraftKind, Content) {
             (DraftKind::Clip(bytes.clone()), Content::Body(Kind::Clip, bytes))
         }
         _ => {
-            // Small ones as often as large ones: the larger are kept in parts on the receiver's disk.
-            let bytes_max = BODY_BYTES_MAX >> rng.random_range(0..8);
+            // The larger ones are kept in parts on the receiver's disk.
+            let bytes_max = BODY_BYTES_MAX >> (2 * rng.random_range(0..5));
             let bytes = rng.random_range(1..=bytes_max) as usize;
             let path = file(folder, bytes, rng.next_u64());
             let content = Content::Body(Kind::File, std::fs::read(&path).unwrap());

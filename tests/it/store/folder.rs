@@ -20,6 +20,58 @@ fn a_crash_between_rename_and_row_harms_nothing() {
 }
 
 #[test]
+fn a_whole_body_whose_row_never_came_is_not_asked_for_again() {
+    let (_folder, store) = open();
+    let body = bytes(1, LARGE);
+    let facts = offer(1, Kind::File, &body);
+    drop(receive(&store, &facts, &body));
+    let incoming = files_in(&store.folder().join("incoming"));
+    let part = incoming.iter().find(|path| path.extension().is_some_and(|end| end == "part")).unwrap();
+    let attachments = store.folder().join("attachments").join(part.parent().unwrap().file_name().unwrap());
+    fs::create_dir(&attachments).unwrap();
+    let place = attachments.join(format!("{}.in", id(1)));
+    fs::rename(part, &place).unwrap();
+    // as after a crash: the body has its last name, the row never came
+    let (_other, store) = crash(&store);
+    store.set_quota(2 * LARGE as u64);
+    let again = store.begin_receive(&peer(1), &facts).unwrap();
+    assert_eq!(again.resume_offset(), 5 * CHUNK_BYTES);
+    drop(again);
+    assert!(
+        store.room_for(LARGE as u64 + 1234).is_ok() && store.room_for(LARGE as u64 + 1235).is_err(),
+        "it is counted"
+    );
+    let (message, new) = commit(&store, 1, &body);
+    assert!(new);
+    assert_eq!(fs::read(message.path.unwrap()).unwrap(), body);
+    assert!(files_in(&store.folder().join("incoming")).is_empty());
+    // one that counts stays where it is
+    drop(receive(&store, &facts, &body));
+    assert!(store.message(&peer(1), Direction::In, &id(1)).unwrap().unwrap().path.unwrap().exists());
+}
+
+#[test]
+fn a_copy_whose_process_died_goes_at_the_next_start() {
+    let (_folder, store) = open();
+    store.enqueue(outgoing(1, Kind::File, Body::Bytes(bytes(1, 100))), NOW, None).unwrap();
+    let folder = fs::read_dir(store.folder().join("incoming")).unwrap().next().unwrap().unwrap().path();
+    let minutes = |name: &str, age: u64| {
+        let path = folder.join(name);
+        let file = fs::File::create(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(age * 60)).unwrap();
+        (path, file)
+    };
+    let (dead, file) = minutes("a.1-0.staged", 2);
+    drop(file);
+    let (young, _file) = minutes("b.1-0.staged", 0);
+    let (busy, file) = minutes("c.1-0.staged", 2);
+    file.try_lock().unwrap();
+    let (part, _file) = minutes("d.part", 2);
+    Store::open(store.folder()).unwrap();
+    assert_eq!([&dead, &young, &busy, &part].map(|path| path.exists()), [false, true, true, true]);
+}
+
+#[test]
 fn a_row_that_fails_gives_the_body_back_to_be_resumed() {
     let (_folder, store) = open();
     let database = rusqlite::Connection::open(store.folder().join("miyu.db")).unwrap();

@@ -194,3 +194,16 @@ fn what_cannot_be_sent_is_refused_and_leaves_nothing() {
     // the first good one has the first number
     assert_eq!(store.enqueue(text(1), NOW, None).unwrap().seq, 1);
 }
+
+#[test]
+fn a_lease_from_a_clock_that_was_set_back_has_run_out() {
+    let (_folder, store) = open();
+    let to = peer(1);
+    let year = 365 * 24 * 3600 * 1000;
+    store.enqueue(text(1), NOW + year, Some(lease(1, NOW + year + 30_000))).unwrap();
+    store.enqueue(text(2), NOW, Some(lease(1, NOW + LEASE_MS_MAX))).unwrap();
+    let seqs = |claimed: Vec<Message>| claimed.iter().map(|message| message.seq).collect::<Vec<_>>();
+    assert_eq!(seqs(store.claim(&to, lease(2, NOW + 500), NOW, 9).unwrap()), [1]);
+    assert_eq!(seqs(store.claim(&to, lease(2, NOW + 500), NOW, 9).unwrap()), [0; 0]);
+    assert_eq!(seqs(store.claim(&to, lease(2, NOW + 500), NOW - 1, 9).unwrap()), [2], "a lease may not be longer");
+}

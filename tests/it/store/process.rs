@@ -157,3 +157,40 @@ fn two_long_lived_processes_on_one_folder_are_refused_by_pid() {
     process.wait().unwrap();
     lock_long_lived(folder.path()).unwrap();
 }
+
+#[test]
+#[ignore = "a process of another test"]
+#[allow(clippy::print_stdout)]
+fn child_lives() {
+    let Some(folder) = child_folder() else { return };
+    let store = Store::open(&folder).unwrap();
+    let _alive = store.announce(&[7; 16]).unwrap();
+    store.enqueue(text(1), NOW, Some(lease(7, NOW + 30_000))).unwrap();
+    assert_eq!(store.claim(&peer(1), lease(7, NOW + 30_000), NOW, 9).unwrap().len(), 1, "the one that nobody has");
+    println!("\n@claimed");
+    std::io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+#[test]
+fn what_a_killed_process_had_claimed_is_free_at_once() {
+    let (_folder, store) = open();
+    store.enqueue(text(2), NOW, None).unwrap();
+    let own = store.announce(&[1; 16]).unwrap();
+    store.enqueue(text(3), NOW, Some(lease(1, NOW + 30_000))).unwrap();
+    let claim = |owner| -> Vec<u64> {
+        store.claim(&peer(1), lease(owner, NOW + 30_000), NOW, 9).unwrap().iter().map(|message| message.seq).collect()
+    };
+    let mut process = child("child_lives", store.folder());
+    let mut lines = BufReader::new(process.stdout.take().unwrap());
+    assert_eq!(next(&mut lines, "@").as_deref(), Some("claimed"));
+    assert_eq!((store.release_dead().unwrap(), claim(1)), (0, vec![]), "it is alive, and so are we");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(claim(1), [0; 0], "nobody has looked yet");
+    assert_eq!((store.release_dead().unwrap(), claim(1)), (2, vec![1, 3]));
+    // one that goes without a word is dead too, in whatever process it was
+    drop(own);
+    assert_eq!((store.release_dead().unwrap(), claim(9)), (3, vec![1, 2, 3]));
+    assert_eq!(store.release_dead().unwrap(), 0, "an owner that never said that it lives keeps its lease");
+    assert!(files_in(&store.folder().join("live")).is_empty());
+}
