@@ -4,6 +4,9 @@
 //! What the relay does to the n-th datagram of a direction is a function of the seed, the direction and n, so that a
 //! failure that names its seed is met again with it (`MIYU_RELAY_SEED=… ./x test relay::runs`). `MIYU_RELAY_RUNS` asks
 //! for another number of runs; `./x soak` does both.
+//!
+//! A run waits for timers most of the time: many of them go on at once in one process, and each kind is split in two
+//! tests.
 
 mod killed;
 mod ledger;
@@ -25,7 +28,7 @@ use weather::Weather;
 /// The seed of the first run; the next one has the next number.
 const SEED: u64 = 1;
 /// Runs of one test under way at one time: they wait for timers most of the time.
-const RUNS_AT_ONCE: usize = 32;
+const RUNS_AT_ONCE: usize = 24;
 /// Nothing a link does may hold a run up for longer.
 const RUN_PATIENCE: Duration = Duration::from_secs(180);
 /// Ports that systems do not give to sockets that ask for any.
@@ -37,17 +40,23 @@ fn asked(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {value:?}")))
 }
 
-/// The seeds of one half of `runs` runs. The other half is another test, which may run beside this one.
-fn seeds(runs: u64, half: u64) -> Vec<u64> {
+/// The seeds of `runs` runs; of those that are asked for instead, one in `share` is made.
+fn seeds(runs: u64, share: u64) -> Vec<u64> {
     let first = asked("MIYU_RELAY_SEED");
     // A seed by itself is a failure that somebody wants to see again.
     let usual = if first.is_some() { 1 } else { runs };
+    let runs = asked("MIYU_RELAY_RUNS").map_or(usual, |asked| asked.div_ceil(share));
     let first = first.unwrap_or(SEED);
-    (first..first + asked("MIYU_RELAY_RUNS").unwrap_or(usual)).filter(|seed| seed % 2 == half).collect()
+    (first..first + runs).collect()
+}
+
+/// The odd ones (1) or the even ones (0) of the seeds: two tests that may run beside each other.
+fn half(seeds: Vec<u64>, half: u64) -> Vec<u64> {
+    seeds.into_iter().filter(|seed| seed % 2 == half).collect()
 }
 
 /// Makes a run for each seed and gives what they came to. Every failure is told with its seed.
-async fn all<T: Send + 'static, F>(seeds: Vec<u64>, at_once: usize, run: impl Fn(u64) -> F) -> Vec<T>
+async fn all<T: Send + 'static, F>(test: &str, seeds: Vec<u64>, at_once: usize, run: impl Fn(u64) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
 {
@@ -64,7 +73,8 @@ where
             None => break,
             Some(judgement) => match judgement.unwrap() {
                 Ok(figures) => done.push(figures),
-                Err(failure) => {
+                Err((seed, said)) => {
+                    let failure = format!("MIYU_RELAY_SEED={seed} ./x test {test} meets it again: {said}");
                     println!("{failure}");
                     failures.push(failure);
                 }
@@ -76,7 +86,10 @@ where
 }
 
 /// A run with its time limit.
-async fn judged<T: Send + 'static>(seed: u64, run: impl Future<Output = T> + Send + 'static) -> Result<T, String> {
+async fn judged<T: Send + 'static>(
+    seed: u64,
+    run: impl Future<Output = T> + Send + 'static,
+) -> Result<T, (u64, String)> {
     let begun = Instant::now();
     let mut running = JoinSet::new();
     running.spawn(run);
@@ -93,7 +106,7 @@ async fn judged<T: Send + 'static>(seed: u64, run: impl Future<Output = T> + Sen
         },
         Ok(None) | Err(_) => format!("not done after {RUN_PATIENCE:?}: {:#?}", Weather::drawn(seed)),
     };
-    Err(format!("MIYU_RELAY_SEED={seed} meets it again: {said}"))
+    Err((seed, said))
 }
 
 /// An address that is its holder's also while nothing listens there: between the end of a node and its next start no
