@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use miyu::crypto::sm3;
 use miyu::identity::{Identity, PeerId, file, key_line, pem};
 use miyu::node::history::{History, Kind};
-use miyu::node::{Direction, DraftKind, MessageId};
+use miyu::node::{Direction, DraftKind, Event, MessageId};
 use miyu::store::{Body, NewOutgoing, Store};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -158,7 +158,7 @@ impl Couple {
         let victim = Victim::new(&identities[0], &addresses[0], &identities[1], for_victim);
         let mut actor = Actor::new(&identities[1], vec![entry("victim", &identities[0], for_actor, CHAT)]);
         actor.settings.listen = addresses[1].udp;
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             actor.settings.key_update = Duration::from_millis(rng.random_range(50..1_000));
             actor.settings.new_handshake = Duration::from_millis(rng.random_range(200..3_000));
         }
@@ -172,6 +172,24 @@ impl Couple {
         let (kind, content) = messages::drawn(rng, self.actor.folder.path());
         let id = self.actor.send("victim", kind).await;
         self.sent.push(Sent { id, content });
+    }
+
+    /// The moment of a kill: some time after the start, when so many bytes have passed, or when a message of the victim or
+    /// a receipt of it has just come.
+    async fn moment(&mut self, rng: &mut StdRng) {
+        match rng.random_range(0..3) {
+            0 => tokio::time::sleep(Duration::from_millis(rng.random_range(0..1_000))).await,
+            1 => {
+                // As often in the first handshake as in the middle of a file.
+                let bytes = 1_u64 << rng.random_range(8..20);
+                let until = self.relay.bytes().all() + rng.random_range(bytes..2 * bytes);
+                self.relay.until_bytes(until, MOMENT_MAX).await;
+            }
+            _ => {
+                let comes = |event| matches!(event, Event::Delivered { .. } | Event::Message(_)).then_some(());
+                let _ = tokio::time::timeout(MOMENT_MAX, self.actor.wait("news", comes)).await;
+            }
+        }
     }
 
     /// What both have on the disk now, when the victim has just been killed.
@@ -190,17 +208,6 @@ impl Couple {
         ledger::compare(&self.victim.sent, &theirs, &self.own);
         kill(&mut self.victim.run);
         self.actor.stop().await;
-    }
-}
-
-/// Some time after its start, or when so many bytes have passed.
-async fn moment(rng: &mut StdRng, relay: &Relay) {
-    if rng.random_bool(0.5) {
-        tokio::time::sleep(Duration::from_millis(rng.random_range(0..1_000))).await;
-    } else {
-        // As often in the first handshake as in the middle of a file.
-        let bytes = 1_u64 << rng.random_range(8..20);
-        relay.until_bytes(relay.bytes().all() + rng.random_range(bytes..2 * bytes), MOMENT_MAX).await;
     }
 }
 
@@ -226,7 +233,7 @@ async fn run(seed: u64) -> usize {
         if one_shot {
             couple.victim.send = Some(couple.victim.spawn(&["send", "peer", &text]));
         }
-        moment(&mut rng, &couple.relay).await;
+        couple.moment(&mut rng).await;
         if !one_shot || rng.random_bool(0.5) {
             kill(&mut couple.victim.run);
         }
@@ -277,7 +284,7 @@ async fn large(seed: u64) {
         hash.update(&std::fs::read(&path).unwrap());
         hash.finish()
     };
-    let victim_sends = seed % 2 == 0;
+    let victim_sends = seed.is_multiple_of(2);
     let id = match victim_sends {
         true => couple.victim.put(&mut rng, Kind::File, Body::File(path.clone())),
         false => couple.actor.send("victim", DraftKind::File(path.clone())).await,

@@ -100,7 +100,7 @@ async fn couple(seed: u64, rng: &mut StdRng) -> ([Side; 2], Vec<Relay>, Vec<Addr
     let addresses = [Address::free(rng), Address::free(rng)];
     let mut relays = vec![Relay::start(addresses[1].udp, seed, Weather::drawn(seed)).await];
     let mut back = None;
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         let relay = Relay::start(addresses[0].udp, !seed, Weather::drawn(seed)).await;
         back = Some(relay.address());
         relays.push(relay);
