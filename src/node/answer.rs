@@ -93,6 +93,7 @@ async fn introduce(shared: &Arc<Shared>, conn: quinn::Connection) -> Result<(), 
                 conn.close(close::BYE.into(), b"");
                 return Err(error.to_string());
             }
+            shared.endpoint.know(conn.remote_address().ip());
             start_link(shared, prepared, (send, recv));
             Ok(())
         }

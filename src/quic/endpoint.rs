@@ -1,10 +1,10 @@
 //! One UDP port that dials and answers, with every limit of the design.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use quinn::{AsyncUdpSocket, IdleTimeout, Runtime, TokioRuntime, TransportConfig, VarInt};
@@ -12,29 +12,23 @@ use quinn_proto::{NoneTokenStore, ValidationTokenConfig};
 use rand_core::Rng;
 use rustls::pki_types::CertificateDer;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::debug;
 
+use super::VERSION;
 use super::gate::{ConnectionIds, Gate, Judge, LiveAttempt};
 use super::keys::{KnockSalt, ResetKey, TokenKey};
 use super::replay::Replay;
 use super::session::{DialCrypto, ListenCrypto, Negotiated};
 use super::silent::Silent;
-use super::{VERSION, lock};
 use crate::crypto::sm2::PublicKey;
 use crate::identity::{Identity, key_line, system_rng};
 use crate::tls::{self, Trust};
 
-pub use super::gate::Traffic;
+pub use super::admission::INCOMING_MAX;
+pub use super::gate::{Place, Traffic};
 
-/// Attempts that are being looked at, or are in their handshake, at one time.
-pub const INCOMING_MAX: usize = 64;
 /// Bytes kept for an attempt before it is accepted.
 pub const INCOMING_BUFFER_BYTES: u64 = 16 * 1024;
-/// Handshakes begun a second, in the long run: each costs SM2 work under quinn's endpoint lock.
-pub const HANDSHAKES_PER_SECOND: f64 = 20.0;
-/// Handshakes begun at once.
-pub const HANDSHAKES_BURST: f64 = 8.0;
 /// A handshake that takes longer has failed.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(8);
 /// A link that carries nothing sends a ping this often.
@@ -104,8 +98,6 @@ pub struct Endpoint {
     transport: Arc<TransportConfig>,
     key_updates: Arc<AtomicU64>,
     socket: Weak<dyn AsyncUdpSocket>,
-    bucket: Arc<Mutex<TokenBucket>>,
-    handshakes: Arc<Semaphore>,
 }
 
 impl Endpoint {
@@ -152,16 +144,7 @@ impl Endpoint {
         let gate = Arc::new(Gate::new(socket, judge.clone()));
         let inner =
             quinn::Endpoint::new_with_abstract_socket(config, Some(server), gate, runtime).map_err(bind_error)?;
-        Ok(Self {
-            inner,
-            judge,
-            identity: identity.clone(),
-            transport,
-            key_updates,
-            socket: watched,
-            bucket: Arc::new(Mutex::new(TokenBucket::new(HANDSHAKES_PER_SECOND, HANDSHAKES_BURST))),
-            handshakes: Arc::new(Semaphore::new(INCOMING_MAX)),
-        })
+        Ok(Self { inner, judge, identity: identity.clone(), transport, key_updates, socket: watched })
     }
 
     /// The bound address.
@@ -182,6 +165,7 @@ impl Endpoint {
     /// Starts a handshake with the holder of `server` at `address`. The result is not a link yet: the responder
     /// judges our key after we have finished.
     pub fn dial(&self, address: SocketAddr, server: &PublicKey) -> Result<quinn::Connecting, EndpointError> {
+        self.judge.know(address.ip());
         let crypto = DialCrypto {
             tls: Arc::new(tls::client_config(&self.identity, server)?),
             salt: KnockSalt::of(server),
@@ -194,25 +178,25 @@ impl Endpoint {
             .map_err(|error| EndpointError::Dial { address, reason: error.to_string() })
     }
 
+    /// Remembers where a peer is: floods from elsewhere then do not keep it out. Whom we dial is remembered anyway.
+    pub fn know(&self, address: IpAddr) {
+        self.judge.know(address);
+    }
+
     /// The next attempt that may be answered; surplus ones are ignored without an answer. `None` once closed.
     pub async fn accept(&self) -> Option<Attempt> {
         loop {
             let incoming = self.inner.accept().await?;
             let from = incoming.remote_address();
-            let Ok(permit) = self.handshakes.clone().try_acquire_owned() else {
-                debug!(%from, "too many handshakes under way, ignored");
+            // The gate has counted it; what it has forgotten since has waited too long.
+            let Some((live, place)) = self.judge.take_in(incoming.orig_dst_cid()) else {
+                debug!(%from, "an attempt that waited too long, ignored");
                 incoming.ignore();
                 continue;
             };
-            if !lock(&self.bucket).take(Instant::now()) {
-                debug!(%from, "too many handshakes a second, ignored");
-                incoming.ignore();
-                continue;
-            }
-            let live = self.judge.accept(incoming.orig_dst_cid());
             match incoming.accept() {
                 Ok(connecting) => {
-                    return Some(Attempt { connecting, from, _live: live, permit });
+                    return Some(Attempt { connecting, from, _live: live, place });
                 }
                 Err(error) => debug!(%from, %error, "an attempt failed at once"),
             }
@@ -265,13 +249,7 @@ pub struct Attempt {
     connecting: quinn::Connecting,
     from: SocketAddr,
     _live: LiveAttempt,
-    permit: OwnedSemaphorePermit,
-}
-
-/// One of the [`INCOMING_MAX`] places of connections that are not links yet.
-#[derive(Debug)]
-pub struct Place {
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Attempt {
@@ -284,7 +262,7 @@ impl Attempt {
     /// until the peer has introduced itself: it bounds how many connections may be short of that.
     pub async fn finish(self) -> Result<(quinn::Connection, Place), quinn::ConnectionError> {
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, self.connecting).await {
-            Ok(result) => result.map(|connection| (connection, Place { _permit: self.permit })),
+            Ok(result) => result.map(|connection| (connection, self.place)),
             Err(_) => Err(quinn::ConnectionError::TimedOut),
         }
     }
@@ -360,45 +338,4 @@ fn bind_one(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
     socket.bind(&address.into())?;
     Ok(socket.into())
-}
-
-/// A token bucket: `rate` a second in the long run, `burst` at once.
-#[derive(Debug)]
-struct TokenBucket {
-    rate: f64,
-    burst: f64,
-    tokens: f64,
-    filled_at: Option<Instant>,
-}
-
-impl TokenBucket {
-    fn new(rate: f64, burst: f64) -> Self {
-        Self { rate, burst, tokens: burst, filled_at: None }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        let elapsed = self.filled_at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        self.filled_at = Some(now);
-        self.tokens = (self.tokens + elapsed.as_secs_f64() * self.rate).min(self.burst);
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bucket_gives_its_burst_and_then_its_rate() {
-        let start = Instant::now();
-        let mut bucket = TokenBucket::new(20.0, 8.0);
-        let at_once = (0..100).filter(|_| bucket.take(start)).count();
-        assert_eq!(at_once, 8);
-        let in_a_second = (1..=1000).filter(|ms| bucket.take(start + Duration::from_millis(*ms))).count();
-        assert!((19..=20).contains(&in_a_second), "{in_a_second}");
-    }
 }

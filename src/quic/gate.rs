@@ -19,6 +19,7 @@ use quinn_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid};
 use rand_core::Rng;
 use tracing::{debug, warn};
 
+use super::admission::{Admission, Source};
 use super::keys::KnockSalt;
 use super::knock::{First, Initial, inspect};
 use super::replay::Replay;
@@ -48,6 +49,12 @@ pub struct Traffic {
     pub strangers: u64,
     /// Knocks that were answered before, and were not answered again.
     pub replays: u64,
+    /// Knocks that were not looked at or not answered because there were too many.
+    pub surplus: u64,
+    /// Attempts that were let in.
+    pub attempts: u64,
+    /// The most attempts that were under way at one time.
+    pub attempts_at_once_max: u64,
 }
 
 /// What the gate knows; shared by the socket, the connection id generator and the endpoint.
@@ -57,6 +64,7 @@ pub(super) struct Judge {
     accepts: AtomicBool,
     key_line: String,
     replay: Replay,
+    admission: Mutex<Admission>,
     issued: Mutex<Issued>,
     strangers: Mutex<Strangers>,
     counts: Counts,
@@ -79,6 +87,7 @@ struct Counts {
     received_datagrams: AtomicU64,
     strangers: AtomicU64,
     replays: AtomicU64,
+    surplus: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -100,6 +109,7 @@ impl Judge {
             accepts: AtomicBool::new(accepts),
             key_line,
             replay,
+            admission: Mutex::default(),
             issued: Mutex::default(),
             strangers: Mutex::default(),
             counts: Counts::default(),
@@ -132,16 +142,34 @@ impl Judge {
         if !self.accepts.load(Ordering::Relaxed) {
             return false;
         }
-        if !initial.opens(&self.salt.0, datagram_len) {
-            self.stranger(from);
-            return false;
-        }
+        // Cheapest first: most of a flood ends here, before a key is derived for it.
         if self.replay.is_over(initial.dcid) {
             self.counts.replays.fetch_add(1, Ordering::Relaxed);
             debug!(%from, "a knock that was answered before came again, dropped");
             return false;
         }
-        true
+        let source = Source::of(from.ip());
+        let now = Instant::now();
+        let under_way = lock(&self.admission).waits(initial.dcid) || self.replay.is_live(initial.dcid);
+        let room = {
+            let mut admission = lock(&self.admission);
+            (under_way || admission.may_begin(source, now)) && admission.may_try(source, now)
+        };
+        if !room {
+            self.counts.surplus.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        if !initial.opens(&self.salt.0, datagram_len) {
+            lock(&self.admission).failed(source, now);
+            self.stranger(from);
+            return false;
+        }
+        under_way || lock(&self.admission).begin(initial.dcid, source, now)
+    }
+
+    /// Remembers where a peer is, or may be: floods from elsewhere do not keep it out.
+    pub(super) fn know(&self, address: IpAddr) {
+        lock(&self.admission).know(Source::of(address));
     }
 
     /// True for an id that we issued: no attempt begins with it.
@@ -175,16 +203,24 @@ impl Judge {
         }
     }
 
-    /// Notes an accepted attempt; it is live until the guard is dropped.
-    pub(super) fn accept(self: &Arc<Self>, dcid: ConnectionId) -> LiveAttempt {
+    /// Takes over an attempt that the gate let in, and notes it; it is live until the guard is dropped, and holds one
+    /// of the places until the [`Place`] is.
+    pub(super) fn take_in(self: &Arc<Self>, dcid: ConnectionId) -> Option<(LiveAttempt, Place)> {
+        if !lock(&self.admission).waits(&dcid) {
+            return None;
+        }
+        // Live before it no longer waits, so that its retransmissions pass all the while.
         if let Err(error) = self.replay.accept(&dcid) {
             warn!(%error, "an accepted knock could not be written down; after a restart it could be replayed once");
         }
-        LiveAttempt { judge: self.clone(), dcid }
+        let live = LiveAttempt { judge: self.clone(), dcid };
+        let source = lock(&self.admission).claim(&dcid)?;
+        Some((live, Place { judge: self.clone(), source }))
     }
 
     pub(super) fn traffic(&self) -> Traffic {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (attempts, at_once_max) = lock(&self.admission).counts();
         Traffic {
             sent_bytes: read(&self.counts.sent_bytes),
             sent_datagrams: read(&self.counts.sent_datagrams),
@@ -192,6 +228,9 @@ impl Judge {
             received_datagrams: read(&self.counts.received_datagrams),
             strangers: read(&self.counts.strangers),
             replays: read(&self.counts.replays),
+            surplus: read(&self.counts.surplus),
+            attempts,
+            attempts_at_once_max: at_once_max as u64,
         }
     }
 }
@@ -206,6 +245,19 @@ pub(super) struct LiveAttempt {
 impl Drop for LiveAttempt {
     fn drop(&mut self) {
         self.judge.replay.end(&self.dcid);
+    }
+}
+
+/// One of the places of connections that are not links yet.
+#[derive(Debug)]
+pub struct Place {
+    judge: Arc<Judge>,
+    source: Source,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.judge.admission).release(self.source);
     }
 }
 

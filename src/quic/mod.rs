@@ -4,12 +4,14 @@
 //! - [`session`]: quinn's crypto traits over `rustls::quic`;
 //! - [`knock`]: does a datagram hold an Initial that opens under our key? (pure);
 //! - [`replay`]: the attempts that were answered already;
+//! - [`admission`]: how many attempts, and whose (pure);
 //! - [`gate`]: the UDP socket that shows quinn only what may be answered;
 //! - [`endpoint`]: one UDP port, with every limit of the design;
 //! - `silent`: the socket of an endpoint that has let go of its port.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub mod admission;
 pub mod endpoint;
 pub mod gate;
 pub mod keys;

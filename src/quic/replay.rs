@@ -80,6 +80,11 @@ impl Replay {
         record(dcid).is_some_and(|record| memory.known.contains(&record) && !memory.live.contains_key(&record))
     }
 
+    /// True where an attempt with this DCID was accepted and goes on.
+    pub fn is_live(&self, dcid: &[u8]) -> bool {
+        record(dcid).is_some_and(|record| lock(&self.memory).live.contains_key(&record))
+    }
+
     /// Notes an accepted attempt, before anything is answered. On an error it is remembered in memory all the same.
     pub fn accept(&self, dcid: &[u8]) -> io::Result<()> {
         let Some(record) = record(dcid) else {
