@@ -223,7 +223,7 @@ async fn body(
             }
             missing -= bytes;
             came += bytes;
-            if begun.elapsed() > STALLED && came < begun.elapsed().as_secs() * RATE_MIN_BYTES {
+            if is_too_slow(came, begun.elapsed()) {
                 return Err(Stop::Refuse(refusal(Reason::Busy, "the body comes too slowly", true)));
             }
             piece.extend_from_slice(&chunk.bytes);
@@ -246,13 +246,22 @@ async fn body(
     Ok(receive)
 }
 
+/// A body of which so much came in this time only holds a place.
+fn is_too_slow(came: u64, elapsed: Duration) -> bool {
+    elapsed > STALLED && came < elapsed.as_secs() * RATE_MIN_BYTES
+}
+
 /// Looks for a hidden text, stores, and tells.
 async fn commit(shared: &Arc<Shared>, link: &Arc<Link>, incoming: &Incoming, complete: Complete) -> Result<i64, Stop> {
     let (kind, id) = (incoming.kind, incoming.id);
     let identity = shared.identity.clone();
     let key = link.peer.key.clone();
-    let _decoding = match kind {
-        store::Kind::Picture => shared.decoding.acquire().await.ok(),
+    // The peer's own turn first, then the turn among all peers.
+    let state = shared.peer(&link.peer.id);
+    let _decoding = match (kind, &state) {
+        (store::Kind::Picture, Some(state)) => {
+            Some((state.decoding.acquire().await.ok(), shared.decoding.acquire().await.ok()))
+        }
         _ => None,
     };
     let stored = shared.blocking(move |store| {
@@ -325,5 +334,21 @@ fn to_incoming(offer: &Offer) -> Incoming {
         name: offer.name.clone(),
         mime: offer.mime.clone(),
         sm3: *offer.sm3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_trickles_is_too_slow_and_a_slow_link_is_not() {
+        assert!(!is_too_slow(1, STALLED), "the first minute is everybody's");
+        assert!(is_too_slow(61, Duration::from_secs(61)), "a byte a second");
+        assert!(!is_too_slow(61 * RATE_MIN_BYTES, Duration::from_secs(61)));
+        assert!(
+            is_too_slow(61 * RATE_MIN_BYTES, Duration::from_secs(3600)),
+            "a first minute does not pay for the rest"
+        );
     }
 }

@@ -24,7 +24,8 @@ pub(super) enum StreamError {
     ReadBody(#[from] quinn::ReadError),
     #[error("the stream is closed: {0}")]
     Write(#[from] quinn::WriteError),
-    #[error("the link is gone: {0}")]
+    /// The words of the peer that closed it may stand in this.
+    #[error("the link is gone: {}", clean(&.0.to_string()))]
     Link(#[from] quinn::ConnectionError),
     #[error("nothing came for {} s", .0.as_secs())]
     Timeout(Duration),
@@ -49,17 +50,21 @@ pub(super) async fn write<F: Frame>(stream: &mut SendStream, frame: &F) -> Resul
     Ok(stream.write_all(&wire::encode(frame).map_err(StreamError::Encode)?).await?)
 }
 
-/// A peer's words with their control characters escaped: no log line and no terminal takes orders from them.
+/// A peer's words with control and bidi characters escaped: no log line and no terminal takes orders from them.
 pub(super) fn clean(words: &str) -> String {
     let mut clean = String::with_capacity(words.len());
     for character in words.chars() {
-        if character.is_control() {
+        if character.is_control() || is_bidi(character) {
             clean.extend(character.escape_unicode());
         } else {
             clean.push(character);
         }
     }
     clean
+}
+
+fn is_bidi(character: char) -> bool {
+    matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A future's result if it is ready at once.
@@ -72,4 +77,20 @@ pub(super) async fn now_or_never<T>(future: impl Future<Output = T>) -> Option<T
         })
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use quinn::{ApplicationClose, ConnectionError, VarInt};
+
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_peer_forges_no_line_in_any_error() {
+        let reason = b"\x1b[2Jfine\nINFO link up \xe2\x80\xaeevil".to_vec().into();
+        let close = ConnectionError::ApplicationClosed(ApplicationClose { error_code: VarInt::from_u32(4), reason });
+        let words = StreamError::from(close).to_string();
+        assert!(words.contains("fine") && words.contains("evil"), "{words}");
+        assert!(!words.contains(['\x1b', '\n', '\u{202e}']), "{words:?}");
+    }
 }

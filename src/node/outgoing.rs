@@ -375,13 +375,23 @@ async fn deliver(shared: &Arc<Shared>, link: &Arc<Link>, message: &Message) -> R
     if !link.is_fresh() {
         return Err(Trouble::Stream(StreamError::Link(quinn::ConnectionError::LocallyClosed)));
     }
-    let (mut send, mut recv) = link.conn.open_bi().await?;
-    let _ = send.set_priority(if bulk { 0 } else { 1 });
-    io::write(&mut send, &Opening::Deliver(offer_of(message))).await?;
+    // A receiver that lets us open no stream, or takes nothing, is not waited for without end.
+    let offering = async {
+        let (mut send, recv) = link.conn.open_bi().await?;
+        let _ = send.set_priority(if bulk { 0 } else { 1 });
+        io::write(&mut send, &Opening::Deliver(offer_of(message))).await?;
+        Ok::<_, StreamError>((send, recv))
+    };
+    let offered = tokio::time::timeout(ANSWER_TIMEOUT, offering).await;
+    let (send, mut recv) = offered.map_err(|_| StreamError::Timeout(ANSWER_TIMEOUT))??;
     // The receiver hashes what it has of a large body before it answers.
     let patience = if bulk { RECEIPT_TIMEOUT } else { ANSWER_TIMEOUT };
     let offset = match io::read_within(&mut recv, patience).await? {
-        DeliveryReply::Resume(resume) => resume.offset.min(message.bytes),
+        DeliveryReply::Resume(resume) if resume.offset <= message.bytes => resume.offset,
+        DeliveryReply::Resume(resume) => {
+            let problem = format!("is {}, beyond the {} bytes of the body", resume.offset, message.bytes);
+            return Err(Trouble::Stream(WireError::Field { field: "offset", problem }.into()));
+        }
         DeliveryReply::Receipt(_) => return Ok(Answer::Receipt),
         DeliveryReply::Refusal(refusal) => return Ok(Answer::Refusal(refusal)),
     };

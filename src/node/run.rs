@@ -262,12 +262,13 @@ async fn tell_end(shared: Arc<Shared>, link: Arc<Link>) {
     let last = shared.links.remove(&link);
     lock(&link.watches).clear();
     let lasted_s = link.since.elapsed().as_secs();
-    info!(peer = %link.peer.name, %reason, lasted_s, "link down");
+    let words = super::io::clean(&reason.to_string());
+    info!(peer = %link.peer.name, reason = words, lasted_s, "link down");
     if last && !shared.is_stopped() {
         let reason = match reason {
             quinn::ConnectionError::TimedOut => "nothing heard for 12 s".to_owned(),
             quinn::ConnectionError::ApplicationClosed(frame) if frame.reason.is_empty() => "closed".to_owned(),
-            other => super::io::clean(&other.to_string()),
+            _ => words,
         };
         shared.emit(Event::Disconnected { peer: link.peer.name.clone(), reason });
     }

@@ -96,6 +96,9 @@ pub(super) struct PeerState {
     pub(super) bodies: Semaphore,
     /// Watches of the peer under way.
     pub(super) watches: Arc<Semaphore>,
+    /// Pictures of the peer that are decoded, or wait for their turn among the peers: one, so that a peer that sends
+    /// many holds up another one by one picture at most.
+    pub(super) decoding: Semaphore,
 }
 
 impl PeerState {
@@ -110,6 +113,7 @@ impl PeerState {
             offers_out: Semaphore::new(OFFERS_MAX),
             bodies: Semaphore::new(BODIES_MAX),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
+            decoding: Semaphore::new(1),
         }
     }
 }
@@ -161,10 +165,15 @@ impl Shared {
     }
 
     /// Tells an event. The engine never waits for its listener: one that is [`super::EVENTS_MAX`] events behind misses
-    /// some, and finds in the history what it missed.
+    /// some, and finds in the history what it missed. What passes by itself has half of the room: a peer that floods us
+    /// with it costs no other peer's message its event.
     pub(super) fn emit(&self, event: Event) {
-        if let Err(TrySendError::Full(event)) = self.events.try_send(event)
-            && !matches!(event, Event::Progress { .. } | Event::Typing { .. } | Event::Camera { .. })
+        let passing = matches!(event, Event::Progress { .. } | Event::Typing { .. } | Event::Camera { .. });
+        if passing && self.events.capacity() <= super::EVENTS_MAX / 2 {
+            return;
+        }
+        if let Err(TrySendError::Full(_)) = self.events.try_send(event)
+            && !passing
         {
             warn!("the listener does not keep up, it misses an event; the history has every message");
         }

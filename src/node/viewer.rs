@@ -19,6 +19,8 @@ use crate::wire::{FrameHeader, Reason, Refusal, Report, StreamInfo, WatchEnd, Wa
 const PRIORITY: i32 = 2;
 /// A camera that gives no picture for this long has none.
 const STILL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A viewer reports twice a second; one that has not done so for this long is gone, or means to hold a place.
+const REPORTS_TIMEOUT: Duration = Duration::from_secs(30);
 /// The stream error code of a frame that has missed its time.
 const MISSED: VarInt = VarInt::from_u32(2);
 /// A viewer counts as late when it had to do without this part of the frames between two reports, in percent.
@@ -174,6 +176,7 @@ impl Watch {
         }
         let (report_in, mut reports) = mpsc::channel(4);
         let reader = tokio::spawn(read_reports(recv, report_in));
+        let mut reported = tokio::time::Instant::now();
         let why = loop {
             tokio::select! {
                 changed = newest.changed() => {
@@ -187,9 +190,13 @@ impl Watch {
                 }
                 Some(end) = self.ends.1.recv() => self.ended(&end),
                 report = reports.recv() => match report {
-                    Some(report) => self.report(&report),
+                    Some(report) => {
+                        reported = tokio::time::Instant::now();
+                        self.report(&report);
+                    }
                     None => break "the viewer has ended the watch",
                 },
+                () = tokio::time::sleep_until(reported + REPORTS_TIMEOUT) => break "the viewer has not reported for 30 s",
                 _ = self.link.conn.closed() => break "the link is gone",
                 () = shared.stopped() => break "the camera goes",
             }
