@@ -2,118 +2,15 @@
 //! and the node goes on.
 
 use minicbor::bytes::ByteArray;
-use miyu::crypto::sm3;
 use miyu::identity::Identity;
 use miyu::node::DraftKind;
 use miyu::wire::{
-    self, Control, DeliveryReply, FrameHeader, Hello, Kind, Offer, Opening, Pong, Reason, Receipt, WatchReply,
-    WatchRequest, Welcome,
+    self, Control, DeliveryReply, FrameHeader, Kind, Opening, Pong, Reason, Receipt, WatchReply, WatchRequest, Welcome,
 };
-use quinn::{Connection, ConnectionError, RecvStream, SendStream};
+use quinn::ConnectionError;
 
+use crate::raw::{Eve, bob_and_eve, get, hello, offer, put, refused};
 use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry};
-
-/// Eve, who is in bob's table, speaks by hand.
-struct Eve {
-    conn: Connection,
-    control: (SendStream, RecvStream),
-    _endpoint: miyu::quic::Endpoint,
-}
-
-impl Eve {
-    async fn dial(bob: &Actor, identity: &Identity) -> Connection {
-        let endpoint = bare(identity);
-        let conn = endpoint.dial(bob.settings.listen, bob.identity.public()).unwrap().await.unwrap();
-        // The endpoint lives as long as the process of the test.
-        std::mem::forget(endpoint);
-        conn
-    }
-
-    async fn enter(bob: &Actor, identity: &Identity) -> Self {
-        let endpoint = bare(identity);
-        let conn = endpoint.dial(bob.settings.listen, bob.identity.public()).unwrap().await.unwrap();
-        let (mut send, mut recv) = conn.open_bi().await.unwrap();
-        put(&mut send, &Opening::Control(hello(1))).await;
-        let welcome: Welcome = get(&mut recv).await.unwrap();
-        assert!(welcome.receives);
-        Self { conn, control: (send, recv), _endpoint: endpoint }
-    }
-
-    async fn offer(&self, offer: Offer, body: &[u8]) -> Result<DeliveryReply, String> {
-        let (mut send, mut recv) = self.conn.open_bi().await.unwrap();
-        put(&mut send, &Opening::Deliver(offer)).await;
-        let reply = get(&mut recv).await?;
-        if !matches!(reply, DeliveryReply::Resume(_)) {
-            return Ok(reply);
-        }
-        let _ = send.write_all(body).await;
-        let _ = send.finish();
-        get(&mut recv).await
-    }
-
-    /// How bob closed the connection.
-    async fn closed(&self) -> (u64, String) {
-        match tokio::time::timeout(PATIENCE, self.conn.closed()).await.expect("bob closes the link") {
-            ConnectionError::ApplicationClosed(frame) => {
-                (frame.error_code.into_inner(), String::from_utf8_lossy(&frame.reason).into_owned())
-            }
-            other => panic!("{other}"),
-        }
-    }
-}
-
-fn hello(instance: u8) -> Hello {
-    Hello {
-        instance: ByteArray::from([instance; 16]),
-        link: ByteArray::from([instance; 16]),
-        receives: true,
-        replaces: None,
-        camera: false,
-        agent: Some("test".to_owned()),
-    }
-}
-
-async fn put<F: wire::Frame>(send: &mut SendStream, frame: &F) {
-    let _ = send.write_all(&wire::encode(frame).unwrap()).await;
-}
-
-async fn get<F: wire::Frame>(recv: &mut RecvStream) -> Result<F, String> {
-    let reading = async {
-        let mut prefix = [0; 4];
-        recv.read_exact(&mut prefix).await.map_err(|error| error.to_string())?;
-        let mut bytes = vec![0; wire::length(prefix).unwrap()];
-        recv.read_exact(&mut bytes).await.map_err(|error| error.to_string())?;
-        Ok(wire::decode(&bytes).unwrap())
-    };
-    tokio::time::timeout(PATIENCE, reading).await.map_err(|_| "nothing came".to_owned())?
-}
-
-fn offer(id: u8, kind: Kind, body: &[u8]) -> Offer {
-    Offer {
-        id: ByteArray::from([id; 16]),
-        seq: u64::from(id),
-        kind,
-        sent_at_ms: 0,
-        size: body.len() as u64,
-        sm3: ByteArray::from(sm3::digest(body)),
-        name: Some("../../etc/passwd".to_owned()),
-        mime: None,
-    }
-}
-
-async fn bob_and_eve(allow: miyu::config::Allow) -> (Actor, Identity) {
-    let (bob_id, eve_id) = (Identity::generate(), Identity::generate());
-    let mut bob = Actor::new(&bob_id, vec![entry("eve", &eve_id, None, allow)]);
-    bob.start().await;
-    (bob, eve_id)
-}
-
-fn refused(reply: Result<DeliveryReply, String>) -> (Reason, String, bool) {
-    match reply {
-        Ok(DeliveryReply::Refusal(refusal)) => (refusal.reason, refusal.detail, refusal.retry),
-        other => panic!("not refused: {other:?}"),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_over_a_limit_is_refused_with_the_limit() {
