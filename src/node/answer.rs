@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use minicbor::bytes::ByteArray;
-use quinn::{RecvStream, SendStream, VarInt};
+use quinn::VarInt;
 use tokio::sync::Semaphore;
 use tracing::{debug, info, warn};
 
-use super::io::{self, FIRST_FRAME_TIMEOUT, StreamError};
+use super::io::{self, FIRST_FRAME_TIMEOUT, ReadHalf, StreamError, WriteHalf};
 use super::link::{Link, NotTaken, Settled, close};
 use super::run::{AGENT, prepare_link, start_link};
 use super::shared::Shared;
@@ -132,17 +132,21 @@ pub(super) async fn bidi_streams(shared: Arc<Shared>, link: Arc<Link>) {
     }
 }
 
-async fn bidi_stream(
+/// Takes one stream to its end.
+///
+/// # Errors
+/// [`StreamError::Wire`] where the peer does not follow the protocol, which ends its link.
+pub(super) async fn bidi_stream(
     shared: &Arc<Shared>,
     link: &Arc<Link>,
-    mut send: SendStream,
-    mut recv: RecvStream,
+    mut send: impl WriteHalf,
+    mut recv: impl ReadHalf,
 ) -> Result<(), StreamError> {
     let opening = match io::read_within(&mut recv, FIRST_FRAME_TIMEOUT).await {
         Err(StreamError::Wire(WireError::UnknownKind(kind))) => {
             debug!(peer = %link.peer.name, kind, "a stream for a purpose of a later version, dropped");
-            let _ = recv.stop(UNKNOWN_PURPOSE);
-            let _ = send.reset(UNKNOWN_PURPOSE);
+            recv.stop(UNKNOWN_PURPOSE);
+            send.reset(UNKNOWN_PURPOSE);
             return Ok(());
         }
         opening => opening?,

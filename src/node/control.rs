@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{RecvStream, SendStream};
+use quinn::SendStream;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
 
-use super::io::{self, StreamError};
+use super::io::{self, ReadHalf, StreamError};
 use super::link::{Link, close};
 use super::shared::{Shared, now_us};
 use super::types::Event;
@@ -67,10 +67,11 @@ fn first_pings(link: &Arc<Link>) {
 }
 
 /// Reads what the peer says until the link ends. A frame of a later version is skipped; rubbish ends the link.
-pub(super) async fn read(shared: Arc<Shared>, link: Arc<Link>, mut stream: RecvStream) {
+pub(super) async fn read(shared: Arc<Shared>, link: Arc<Link>, mut stream: impl ReadHalf) {
     let mut window = tokio::time::Instant::now();
     let mut in_window = 0;
     loop {
+        let frame = io::read::<Control>(&mut stream).await;
         if window.elapsed() >= Duration::from_secs(1) {
             window = tokio::time::Instant::now();
             in_window = 0;
@@ -80,7 +81,7 @@ pub(super) async fn read(shared: Arc<Shared>, link: Arc<Link>, mut stream: RecvS
             link.close(close::PROTOCOL, "too many control frames a second");
             return;
         }
-        match io::read::<Control>(&mut stream).await {
+        match frame {
             Ok(control) => take(&shared, &link, control),
             Err(StreamError::Wire(WireError::UnknownKind(kind))) => {
                 debug!(peer = %link.peer.name, kind, "a control frame of a later version, skipped");

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use quinn::{RecvStream, SendStream, VarInt};
+use quinn::VarInt;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::hidden::{self, Between};
-use super::io::{self, StreamError};
+use super::io::{self, ReadHalf, StreamError, WriteHalf};
 use super::link::Link;
 use super::shared::{Shared, lock, now_ms};
 use super::types::{Arrived, Event, Role};
@@ -53,6 +53,11 @@ impl Receiving {
         (slot, mine)
     }
 
+    /// Messages that are being received.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.slots).len()
+    }
+
     /// Forgets a slot that nobody waits for.
     fn release(&self, key: (PeerId, MessageId), slot: &Arc<Slot>) {
         let mut slots = lock(&self.slots);
@@ -82,10 +87,10 @@ pub(super) async fn serve(
     shared: &Arc<Shared>,
     link: &Arc<Link>,
     offer: Offer,
-    mut send: SendStream,
-    mut recv: RecvStream,
+    mut send: impl WriteHalf,
+    mut recv: impl ReadHalf,
 ) -> Result<(), StreamError> {
-    let _ = send.set_priority(2);
+    send.set_priority(2);
     // Until the receipt has arrived: a link that is being replaced waits for it.
     let _busy = link.busy();
     let reply = match admit(shared, link, &offer) {
@@ -109,11 +114,11 @@ pub(super) async fn serve(
     };
     if let DeliveryReply::Refusal(refusal) = &reply {
         info!(peer = %link.peer.name, reason = ?refusal.reason, detail = %refusal.detail, "refused a message");
-        let _ = recv.stop(STOP_BODY);
+        recv.stop(STOP_BODY);
     }
     io::write(&mut send, &reply).await?;
     let _ = send.finish();
-    let _ = send.stopped().await;
+    send.done().await;
     Ok(())
 }
 
@@ -145,7 +150,7 @@ async fn take_turn(
     incoming: &Incoming,
     slot: &Arc<Slot>,
     mine: u64,
-    streams: (&mut SendStream, &mut RecvStream),
+    streams: (&mut impl WriteHalf, &mut impl ReadHalf),
 ) -> Result<i64, Stop> {
     let _turn = slot.turn.lock().await;
     let turn = Turn { newest: slot.newest.subscribe(), mine };
@@ -173,7 +178,7 @@ async fn take(
     link: &Arc<Link>,
     incoming: &Incoming,
     turn: Turn,
-    (send, recv): (&mut SendStream, &mut RecvStream),
+    (send, recv): (&mut impl WriteHalf, &mut impl ReadHalf),
 ) -> Result<i64, Stop> {
     let (peer, id) = (link.peer.id, incoming.id);
     match shared.blocking(move |store| store.lookup(&peer, &id)).await.map_err(|error| store_refusal(&error))? {
@@ -203,7 +208,7 @@ async fn body(
     mut receive: Receive,
     (size, offset): (u64, u64),
     mut turn: Turn,
-    recv: &mut RecvStream,
+    recv: &mut impl ReadHalf,
 ) -> Result<Receive, Stop> {
     let begun = Instant::now();
     let mut came = 0_u64;
@@ -211,13 +216,13 @@ async fn body(
     let mut piece = Vec::with_capacity(PIECE_BYTES.min(usize::try_from(missing).unwrap_or(PIECE_BYTES)));
     loop {
         let chunk = tokio::select! {
-            chunk = tokio::time::timeout(STALLED, recv.read_chunk(PIECE_BYTES, true)) => chunk,
+            chunk = tokio::time::timeout(STALLED, recv.read_chunk(PIECE_BYTES)) => chunk,
             () = turn.over() => return Err(Stop::Superseded),
         };
         let chunk = chunk.map_err(|_| StreamError::Timeout(STALLED))?.map_err(StreamError::from)?;
         let ended = chunk.is_none();
         if let Some(chunk) = chunk {
-            let bytes = chunk.bytes.len() as u64;
+            let bytes = chunk.len() as u64;
             if bytes > missing {
                 return Err(Stop::Refuse(refusal(Reason::Protocol, "more bytes came than were offered", false)));
             }
@@ -226,7 +231,7 @@ async fn body(
             if is_too_slow(came, begun.elapsed()) {
                 return Err(Stop::Refuse(refusal(Reason::Busy, "the body comes too slowly", true)));
             }
-            piece.extend_from_slice(&chunk.bytes);
+            piece.extend_from_slice(&chunk);
         }
         if piece.len() >= PIECE_BYTES || (ended && !piece.is_empty()) {
             let full = std::mem::take(&mut piece);

@@ -194,6 +194,10 @@ impl Link {
         }
     }
 
+    pub(super) fn pings_under_way(&self) -> usize {
+        lock(&self.pings).len()
+    }
+
     pub(super) fn new_watch(&self) -> u64 {
         self.next_watch.fetch_add(1, Ordering::Relaxed)
     }

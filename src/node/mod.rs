@@ -22,6 +22,8 @@ mod link;
 mod outgoing;
 pub mod pacing;
 mod run;
+#[doc(hidden)]
+pub mod script;
 pub mod settle;
 mod shared;
 mod table;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use minicbor::bytes::ByteArray;
-use quinn::{RecvStream, SendStream};
 use tokio::task::{self, JoinSet};
 use tracing::{debug, info, warn};
 
-use super::io::{self, StreamError};
+use super::io::{self, ReadHalf, StreamError, WriteHalf};
 use super::link::{BULK_BYTES, Link};
 use super::run::elapsed_ms;
 use super::shared::{Shared, lock, now_ms};
@@ -213,10 +212,35 @@ async fn renew(shared: &Arc<Shared>, peer: &Arc<Entry>, ids: Vec<MessageId>) {
 async fn send_one(shared: Arc<Shared>, link: Arc<Link>, message: Message) -> (Message, Outcome) {
     let _busy = link.busy();
     let begun = Instant::now();
-    let outcome = match deliver(&shared, &link, &message).await {
+    let answer = deliver(&shared, &link, &message).await;
+    let outcome = judge(&shared, &link, &message, begun, answer).await;
+    (message, outcome)
+}
+
+/// One try over streams that are open already, with all that follows from it.
+pub(super) async fn try_over(
+    shared: &Arc<Shared>,
+    link: &Arc<Link>,
+    message: Message,
+    (send, recv): (impl WriteHalf, impl ReadHalf),
+) {
+    let begun = Instant::now();
+    let answer = converse(shared, &message, send, recv).await;
+    let outcome = judge(shared, link, &message, begun, answer).await;
+    conclude(shared, &link.peer, message, outcome).await;
+}
+
+async fn judge(
+    shared: &Arc<Shared>,
+    link: &Arc<Link>,
+    message: &Message,
+    begun: Instant,
+    answer: Result<Answer, Trouble>,
+) -> Outcome {
+    match answer {
         Ok(Answer::Receipt) => Outcome::Delivered { ms: elapsed_ms(begun) },
         // Is it our copy that is damaged? Then no repetition mends it.
-        Ok(Answer::Refusal(refusal)) if refusal.reason == Reason::Damaged => match verify(&shared, &message).await {
+        Ok(Answer::Refusal(refusal)) if refusal.reason == Reason::Damaged => match verify(shared, message).await {
             Ok(()) => Outcome::Refused(refusal),
             Err(error) => Outcome::Unreadable(error),
         },
@@ -225,8 +249,7 @@ async fn send_one(shared: Arc<Shared>, link: Arc<Link>, message: Message) -> (Me
         Err(Trouble::Store(error)) => Outcome::Failed(error.to_string()),
         Err(Trouble::Stream(error)) if link.is_fresh() => Outcome::Failed(error.to_string()),
         Err(Trouble::Stream(error)) => Outcome::Broken(error.to_string()),
-    };
-    (message, outcome)
+    }
 }
 
 /// Hashes the stored copy of a message again.
@@ -376,14 +399,21 @@ async fn deliver(shared: &Arc<Shared>, link: &Arc<Link>, message: &Message) -> R
         return Err(Trouble::Stream(StreamError::Link(quinn::ConnectionError::LocallyClosed)));
     }
     // A receiver that lets us open no stream, or takes nothing, is not waited for without end.
-    let offering = async {
-        let (mut send, recv) = link.conn.open_bi().await?;
-        let _ = send.set_priority(if bulk { 0 } else { 1 });
-        io::write(&mut send, &Opening::Deliver(offer_of(message))).await?;
-        Ok::<_, StreamError>((send, recv))
-    };
-    let offered = tokio::time::timeout(ANSWER_TIMEOUT, offering).await;
-    let (send, mut recv) = offered.map_err(|_| StreamError::Timeout(ANSWER_TIMEOUT))??;
+    let opening = tokio::time::timeout(ANSWER_TIMEOUT, link.conn.open_bi()).await;
+    let (send, recv) = opening.map_err(|_| StreamError::Timeout(ANSWER_TIMEOUT))??;
+    converse(shared, message, send, recv).await
+}
+
+/// Offers a message on its stream, sends the body where it is wanted, and gives the answer.
+async fn converse(
+    shared: &Arc<Shared>,
+    message: &Message,
+    mut send: impl WriteHalf,
+    mut recv: impl ReadHalf,
+) -> Result<Answer, Trouble> {
+    let bulk = message.bytes > BULK_BYTES;
+    send.set_priority(if bulk { 0 } else { 1 });
+    io::write(&mut send, &Opening::Deliver(offer_of(message))).await?;
     // The receiver hashes what it has of a large body before it answers.
     let patience = if bulk { RECEIPT_TIMEOUT } else { ANSWER_TIMEOUT };
     let offset = match io::read_within(&mut recv, patience).await? {
@@ -423,8 +453,8 @@ async fn send_and_await(
     shared: &Arc<Shared>,
     message: &Message,
     offset: u64,
-    mut send: SendStream,
-    mut recv: RecvStream,
+    mut send: impl WriteHalf,
+    mut recv: impl ReadHalf,
 ) -> Result<DeliveryReply, Trouble> {
     let copy = message.clone();
     let body = shared.blocking(move |store| store.body(&copy)).await.map_err(Trouble::Store)?;
@@ -450,7 +480,7 @@ async fn send_body(
     message: &Message,
     body: BodyReader,
     offset: u64,
-    send: &mut SendStream,
+    send: &mut impl WriteHalf,
 ) -> Result<(), Trouble> {
     let mut position = offset;
     let mut reader = Some((body, vec![0; PIECE_BYTES.min(usize::try_from(message.bytes).unwrap_or(PIECE_BYTES))]));
@@ -470,8 +500,7 @@ async fn send_body(
         reader = Some((body, piece));
         shared.emit(Event::Progress { id: message.id, sent: position, total: message.bytes });
     }
-    send.finish().map_err(|_| Trouble::Stream(StreamError::Write(quinn::WriteError::ClosedStream)))?;
-    Ok(())
+    Ok(send.finish()?)
 }
 
 /// Gives back what this process has claimed, so that another one need not wait for the leases to run out.

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use quinn::{RecvStream, SendStream, VarInt};
+use quinn::{SendStream, VarInt};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info};
 
 use super::camera::{Encoded, Feed, Viewer};
-use super::io::{self, StreamError, now_or_never};
+use super::io::{self, ReadHalf, StreamError, WriteHalf, now_or_never};
 use super::link::Link;
 use super::pacing::{DEADLINE_MS, Decision, IN_FLIGHT_MAX, Pacer};
 use super::shared::{Shared, steady_ms};
@@ -31,10 +31,10 @@ pub(super) async fn serve(
     shared: &Arc<Shared>,
     link: &Arc<Link>,
     request: WatchRequest,
-    mut send: SendStream,
-    recv: RecvStream,
+    mut send: impl WriteHalf,
+    recv: impl ReadHalf,
 ) -> Result<(), StreamError> {
-    let _ = send.set_priority(PRIORITY);
+    send.set_priority(PRIORITY);
     let admitted = admit(shared, link);
     // A link that is being replaced waits until its viewers have gone over to the new one.
     let _busy = link.busy();
@@ -77,10 +77,10 @@ pub(super) async fn serve(
     Ok(())
 }
 
-async fn last_word(send: &mut SendStream, word: &WatchReply) -> Result<(), StreamError> {
+async fn last_word(send: &mut impl WriteHalf, word: &WatchReply) -> Result<(), StreamError> {
     io::write(send, word).await?;
     let _ = send.finish();
-    let _ = send.stopped().await;
+    send.done().await;
     Ok(())
 }
 
@@ -103,7 +103,7 @@ async fn still(
     link: &Arc<Link>,
     feed: &Arc<Feed>,
     request: &WatchRequest,
-    send: &mut SendStream,
+    send: &mut impl WriteHalf,
 ) -> Result<(), StreamError> {
     let frame = match feed.still() {
         None => None,
@@ -167,7 +167,7 @@ impl Watch {
         shared: &Arc<Shared>,
         feed: &Arc<Feed>,
         request: &WatchRequest,
-        recv: RecvStream,
+        recv: impl ReadHalf,
     ) -> &'static str {
         let mut newest = feed.follow(request.size);
         if feed.is_stopped() {
@@ -289,7 +289,7 @@ async fn send_frame(
     done
 }
 
-async fn read_reports(mut recv: RecvStream, reports: mpsc::Sender<Report>) {
+async fn read_reports(mut recv: impl ReadHalf, reports: mpsc::Sender<Report>) {
     loop {
         match io::read::<Report>(&mut recv).await {
             Ok(report) => {

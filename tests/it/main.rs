@@ -14,6 +14,7 @@ mod links;
 mod media;
 mod misbehaviour;
 mod pacing;
+mod played;
 mod raw;
 mod relay;
 mod simd;
