@@ -46,6 +46,7 @@ impl Stage {
             listen,
             data: folder.to_owned(),
             peers: vec![entry("peer", peer)],
+            table: None,
             key_update: Duration::from_secs(600),
             new_handshake: Duration::from_secs(3600),
         };
@@ -88,7 +89,8 @@ impl Stage {
 
     /// Places among the offers of the peer that are taken, and messages that are being received.
     pub fn under_way(&self) -> (usize, usize) {
-        let offers = self.shared.peers.values().map(|state| OFFERS_MAX - state.offers.available_permits()).sum();
+        let offers =
+            self.shared.table.entries().iter().map(|entry| OFFERS_MAX - entry.state.offers.available_permits()).sum();
         (offers, self.shared.receiving.len())
     }
 

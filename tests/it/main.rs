@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod corpora;
 mod crypto;
 mod delivery;
 mod flood;

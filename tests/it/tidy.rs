@@ -132,7 +132,7 @@ fn nothing_outside_tests_panics_without_a_reason() {
 
 #[test]
 fn files_and_functions_are_short() {
-    report("lengths", shape::length_faults(&sources(&["src", "tests", "benches"])));
+    report("lengths", shape::length_faults(&sources(&["src", "tests", "benches", "fuzz"])));
 }
 
 #[test]
