@@ -114,6 +114,91 @@ fn sm2_signatures_are_those_of_rfc_6979() {
     }
 }
 
+/// Keys that [`sm2_agrees_with_rustcrypto`] goes through, unless `MIYU_SM2_KEYS` says how many.
+const KEYS: usize = 1000;
+
+/// Public keys, shared secrets, signatures and their verification, key by key, beside the `sm2` crate.
+#[test]
+fn sm2_agrees_with_rustcrypto() {
+    use sm2::dsa::signature::{Signer, Verifier};
+    use sm2::elliptic_curve::point::AffineCoordinates;
+    use sm2::elliptic_curve::sec1::ToSec1Point;
+    let keys = std::env::var("MIYU_SM2_KEYS").map_or(KEYS, |keys| keys.parse().unwrap());
+    let mut rng = StdRng::seed_from_u64(0x5311);
+    let mut peer = SecretKey::generate(&mut rng);
+    for round in 0..keys {
+        let secret = SecretKey::generate(&mut rng);
+        let public = secret.public_key();
+        let oracle = sm2::SecretKey::from_slice(&*secret.to_bytes()).unwrap();
+        let oracle_public = oracle.public_key();
+        assert_eq!(public.to_uncompressed(), oracle_public.to_sec1_point(false).as_bytes(), "round {round}");
+        assert_eq!(public.to_compressed(), oracle_public.to_sec1_point(true).as_bytes(), "round {round}");
+        assert_eq!(PublicKey::from_compressed(&public.to_compressed()), Ok(public.clone()), "round {round}");
+
+        let theirs = sm2::PublicKey::from_sec1_bytes(&peer.public_key().to_uncompressed()).unwrap();
+        let product = sm2::ProjectivePoint::from(*theirs.as_affine()) * *oracle.to_nonzero_scalar();
+        let shared = secret.diffie_hellman(&peer.public_key());
+        assert_eq!(shared.as_slice(), product.to_affine().x().as_slice(), "round {round}");
+
+        let length = rng.random_range(0..200);
+        let message = random(&mut rng, length);
+        let signer = sm2::dsa::SigningKey::new("1234567812345678", &oracle).unwrap();
+        let signature = signer.sign(&message);
+        let bytes = signature.to_bytes();
+        let ours = secret.sign(DEFAULT_ID, &message);
+        assert_eq!(ours, der_signature(&bytes[..32], &bytes[32..]), "round {round}");
+        public.verify(DEFAULT_ID, &message, &ours).unwrap();
+
+        // one flipped bit: both refuse it, or both read it as out of range
+        let (bit, mut bad) = (rng.random_range(0..512), bytes);
+        bad[bit / 8] ^= 1 << (bit % 8);
+        let verdict = public.verify(DEFAULT_ID, &message, &der_signature(&bad[..32], &bad[32..]));
+        assert_eq!(verdict, Err(BadSignature), "round {round}, bit {bit}");
+        let refused = sm2::dsa::Signature::from_slice(&bad)
+            .map_or(true, |bad| signer.verifying_key().verify(&message, &bad).is_err());
+        assert!(refused, "round {round}, bit {bit}");
+        peer = secret;
+    }
+}
+
+/// Points that are no keys and points that are, by the judgement of the `sm2` crate: random and small x, both
+/// parities, x of p and more.
+#[test]
+fn sm2_points_are_judged_as_by_rustcrypto() {
+    use sm2::elliptic_curve::sec1::ToSec1Point;
+    let p: [u8; 32] = hex_array("fffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffff");
+    let mut rng = StdRng::seed_from_u64(0x5312);
+    let mut good = 0;
+    for round in 0..400u16 {
+        let mut x: [u8; 32] = match round % 4 {
+            0 => [0; 32],
+            1 => p,
+            2 => [0xff; 32],
+            _ => rng.random(),
+        };
+        if round % 4 < 3 {
+            let low = u16::from_be_bytes([x[30], x[31]]).wrapping_add(round / 4).wrapping_sub(50);
+            x[30..].copy_from_slice(&low.to_be_bytes());
+        }
+        for form in [2, 3] {
+            let bytes = [&[form], &x[..]].concat();
+            let ours = PublicKey::from_compressed(&bytes);
+            match sm2::PublicKey::from_sec1_bytes(&bytes) {
+                Ok(theirs) => {
+                    let full = ours.unwrap().to_uncompressed();
+                    assert_eq!(full, theirs.to_sec1_point(false).as_bytes(), "{bytes:02x?}");
+                    let mut off = full;
+                    off[33 + usize::from(round % 32)] ^= 1 << (round % 8);
+                    assert_eq!(PublicKey::from_uncompressed(&off), Err(BadPoint::NotOnCurve), "{off:02x?}");
+                    good += 1;
+                }
+                Err(_) => assert_eq!(ours, Err(BadPoint::NotOnCurve), "{bytes:02x?}"),
+            }
+        }
+    }
+    assert!((200..600).contains(&good), "{good}");
+}
+
 #[test]
 fn sm2_signatures_must_be_strict_der() {
     let secret = SecretKey::from_bytes(&[3; 32]).unwrap();
@@ -171,7 +256,7 @@ fn sm2_secrets_are_in_range() {
     for bad in [small(0), order_plus(-1), order_plus(0), order_plus(1), [0xff; 32]] {
         assert_eq!(SecretKey::from_bytes(&bad).unwrap_err(), BadKey, "{bad:x?}");
     }
-    for good in [small(1), small(2), order_plus(-3), order_plus(-2)] {
+    for good in [small(1), small(2), small(3), small(16), small(17), order_plus(-6), order_plus(-3), order_plus(-2)] {
         let secret = SecretKey::from_bytes(&good).unwrap();
         assert_eq!(*secret.to_bytes(), good);
         let public = secret.public_key();

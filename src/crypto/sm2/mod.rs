@@ -3,19 +3,28 @@
 //!
 //! Signatures hash the signer's ID with the message: [`TLS_ID`] inside TLS 1.3, [`DEFAULT_ID`] everywhere else.
 
-use ::sm2::elliptic_curve::Group;
-use ::sm2::elliptic_curve::ff::PrimeField;
-use ::sm2::elliptic_curve::ops::{MulByGeneratorVartime, Reduce};
-use ::sm2::elliptic_curve::point::AffineCoordinates;
-use ::sm2::elliptic_curve::sec1::ToSec1Point;
-use ::sm2::{AffinePoint, FieldBytes, ProjectivePoint, Scalar};
-use der::asn1::UintRef;
-use der::{Reader, SliceReader};
+mod der;
+mod field;
+mod limbs;
+mod multiply;
+mod nonce;
+mod point;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::sync::OnceLock;
+
 use rand_core::CryptoRng;
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::kdf;
+use field::Field;
+use nonce::Nonces;
+use point::Affine;
+use scalar::Scalar;
+
 use super::sm3::Sm3;
 
 /// The ID of a signer that has agreed on no other (GM/T 0009-2012 §10): signatures over files.
@@ -92,13 +101,12 @@ pub enum BadPoint {
 #[error("sm2 signature is wrong: another key, another id, a changed message or a damaged signature")]
 pub struct BadSignature;
 
-/// A secret scalar d in 1..=n-2 (GB/T 32918.1 §6.1), with its public key and (1 + d)⁻¹ computed once.
-/// Wiped on drop; never printed.
+/// A secret scalar d in 1..=n-2 (GB/T 32918.1 §6.1), with its public key. Wiped on drop; never printed.
 #[derive(Clone)]
 pub struct SecretKey {
     scalar: Scalar,
-    /// (1 + d)⁻¹ mod n, the inverse that every signature needs.
-    inverse: Scalar,
+    /// (1 + d)⁻¹ mod n, which every signature needs and no other use: worked out for the first.
+    inverse: OnceLock<Scalar>,
     public: PublicKey,
 }
 
@@ -119,19 +127,20 @@ impl SecretKey {
     /// # Errors
     /// [`BadKey`] unless it is in 1..=n-2: n-1 would make 1 + d vanish, and d = 0 has no public key.
     pub fn from_bytes(bytes: &[u8; SECRET_BYTES]) -> Result<Self, BadKey> {
-        let scalar = Scalar::from_repr(FieldBytes::from(*bytes)).into_option().ok_or(BadKey)?;
-        if bool::from(scalar.is_zero()) {
+        let mut scalar = Scalar::from_be_bytes(bytes).ok_or(BadKey)?;
+        // Whether the range is kept is no secret of a key that is kept.
+        if (scalar.is_zero() | scalar.add(&Scalar::ONE).is_zero()) != 0 {
             return Err(BadKey);
         }
-        let inverse = (scalar + Scalar::ONE).invert().into_option().ok_or(BadKey)?;
-        let public =
-            PublicKey::from_affine(ProjectivePoint::mul_by_generator(&scalar).to_affine()).map_err(|_| BadKey)?;
-        Ok(Self { scalar, inverse, public })
+        let public = PublicKey::new(multiply::multiply_base(&scalar).to_affine());
+        let key = Self { scalar, inverse: OnceLock::new(), public };
+        scalar.zeroize();
+        Ok(key)
     }
 
     /// The big-endian scalar.
     pub fn to_bytes(&self) -> Zeroizing<[u8; SECRET_BYTES]> {
-        Zeroizing::new(self.scalar.to_repr().into())
+        Zeroizing::new(self.scalar.to_be_bytes())
     }
 
     /// The public key \[d\]G.
@@ -142,8 +151,12 @@ impl SecretKey {
     /// The x coordinate of \[d\]P: the shared secret of RFC 8998 §3.1 (curveSM2) and of RFC 8446 §7.4.2.
     /// The cofactor is 1 and a [`PublicKey`] is never the identity, so neither is the result.
     pub fn diffie_hellman(&self, peer: &PublicKey) -> Zeroizing<[u8; 32]> {
-        let shared = ProjectivePoint::from(peer.point) * self.scalar;
-        Zeroizing::new(shared.to_affine().x().into())
+        let mut shared = multiply::multiply(&self.scalar, &peer.point);
+        let mut x = shared.to_x();
+        let bytes = Zeroizing::new(x.to_be_bytes());
+        shared.zeroize();
+        x.zeroize();
+        bytes
     }
 
     /// Signs `message` as the signer `id` (GB/T 32918.2 §6.1); the result is DER, SEQUENCE { r, s }, of at most
@@ -160,19 +173,26 @@ impl SecretKey {
             let signature = self.sign_with_nonce(&e, &k);
             k.zeroize();
             if let Some((r, s)) = signature {
-                return signature_der(&r, &s);
+                return der::encode(&r, &s);
             }
         }
     }
 
-    /// r and s of the hash `e` under the nonce `k`; `None` if the standard demands another nonce.
+    /// r and s of the hash `e` under the nonce `k` (GB/T 32918.2 §6.1 steps 4 to 6); `None` if the standard demands
+    /// another nonce: r = 0, r + k = n or s = 0.
     fn sign_with_nonce(&self, e: &Scalar, k: &Scalar) -> Option<(Scalar, Scalar)> {
-        let x = ProjectivePoint::mul_by_generator(k).to_affine().x();
-        let r = *e + Scalar::reduce(&x);
+        let mut inverse = *self.inverse.get_or_init(|| self.scalar.add(&Scalar::ONE).invert());
+        let mut point = multiply::multiply_base(k);
+        let r = e.add(&Scalar::reduce_be_bytes(&point.to_x().to_be_bytes()));
         // s = (1 + d)⁻¹ (k - r d), written so that one product is enough: (1 + d)⁻¹ (k + r) - r
-        let r_plus_k = r + k;
-        let s = self.inverse * r_plus_k - r;
-        (!bool::from(r.is_zero() | r_plus_k.is_zero() | s.is_zero())).then_some((r, s))
+        let mut r_plus_k = r.add(k);
+        let s = inverse.mul(&r_plus_k).sub(&r);
+        // r and s are published, and that r + k is not n tells nothing of k.
+        let refused = r.is_zero() | r_plus_k.is_zero() | s.is_zero();
+        inverse.zeroize();
+        point.zeroize();
+        r_plus_k.zeroize();
+        (refused == 0).then_some((r, s))
     }
 }
 
@@ -184,14 +204,16 @@ impl std::fmt::Debug for SecretKey {
 
 impl ConstantTimeEq for SecretKey {
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.scalar.ct_eq(&other.scalar)
+        self.scalar.limbs().ct_eq(other.scalar.limbs())
     }
 }
 
 impl Drop for SecretKey {
     fn drop(&mut self) {
         self.scalar.zeroize();
-        self.inverse.zeroize();
+        if let Some(mut inverse) = self.inverse.take() {
+            inverse.zeroize();
+        }
     }
 }
 
@@ -200,7 +222,7 @@ impl ZeroizeOnDrop for SecretKey {}
 /// A point of the curve other than the identity. The cofactor is 1: every such point is a public key.
 #[derive(Clone)]
 pub struct PublicKey {
-    point: AffinePoint,
+    point: Affine,
     /// The uncompressed encoding, kept because it is what gets hashed, compared and sent.
     encoded: [u8; UNCOMPRESSED_BYTES],
 }
@@ -211,7 +233,11 @@ impl PublicKey {
     /// # Errors
     /// [`BadPoint`] for another length, another form (compressed, hybrid 06/07, identity), or a point off the curve.
     pub fn from_uncompressed(bytes: &[u8]) -> Result<Self, BadPoint> {
-        Self::from_sec1(bytes, UNCOMPRESSED_BYTES, &[0x04])
+        let encoded = encoding::<UNCOMPRESSED_BYTES>(bytes, &[0x04])?;
+        let (x, y) = encoded[1..].split_at(32);
+        let coordinates = x.first_chunk().zip(y.first_chunk());
+        let point = coordinates.and_then(|(x, y)| Affine::from_be_bytes(x, y)).ok_or(BadPoint::NotOnCurve)?;
+        Ok(Self { point, encoded: *encoded })
     }
 
     /// Reads exactly 33 bytes: 0x02 or 0x03, x.
@@ -219,23 +245,17 @@ impl PublicKey {
     /// # Errors
     /// [`BadPoint`] for another length or form, or an x that no point of the curve has.
     pub fn from_compressed(bytes: &[u8]) -> Result<Self, BadPoint> {
-        Self::from_sec1(bytes, COMPRESSED_BYTES, &[0x02, 0x03])
+        let encoded = encoding::<COMPRESSED_BYTES>(bytes, &[0x02, 0x03])?;
+        let point = encoded[1..].first_chunk().and_then(|x| Affine::from_x(x, encoded[0] == 0x03));
+        point.map(Self::new).ok_or(BadPoint::NotOnCurve)
     }
 
-    fn from_sec1(bytes: &[u8], want: usize, forms: &[u8]) -> Result<Self, BadPoint> {
-        match bytes.first() {
-            _ if bytes.len() != want => Err(BadPoint::Length { got: bytes.len(), want }),
-            Some(form) if !forms.contains(form) => Err(BadPoint::Form { got: *form }),
-            _ => {
-                let key = ::sm2::PublicKey::from_sec1_bytes(bytes).map_err(|_| BadPoint::NotOnCurve)?;
-                Self::from_affine(*key.as_affine())
-            }
-        }
-    }
-
-    fn from_affine(point: AffinePoint) -> Result<Self, BadPoint> {
-        let encoded = point.to_sec1_point(false).as_bytes().try_into();
-        encoded.map(|encoded| Self { point, encoded }).map_err(|_| BadPoint::NotOnCurve)
+    /// The key whose point is `point`, which must be one of the curve.
+    fn new(point: Affine) -> Self {
+        let mut encoded = [0x04; UNCOMPRESSED_BYTES];
+        encoded[1..33].copy_from_slice(&point.x.to_be_bytes());
+        encoded[33..].copy_from_slice(&point.y.to_be_bytes());
+        Self { point, encoded }
     }
 
     /// 0x04, x, y.
@@ -285,18 +305,22 @@ impl PublicKey {
 
     /// Checks a DER signature of the hash `e`.
     fn verify_hash(&self, e: &Scalar, signature_der: &[u8]) -> Result<(), BadSignature> {
-        let (r, s) = signature_scalars(signature_der).ok_or(BadSignature)?;
-        let t = r + s;
-        if bool::from(t.is_zero()) {
+        // steps 1 and 2: r and s are in 1..n
+        let (r, s) = der::decode(signature_der).ok_or(BadSignature)?;
+        // step 5: t = r + s is not 0
+        let t = r.add(&s);
+        if t.is_zero() != 0 {
             return Err(BadSignature);
         }
-        let key = ProjectivePoint::from(self.point);
-        let point = ProjectivePoint::mul_by_generator_and_mul_add_vartime(&s, &t, &key);
-        if bool::from(point.is_identity()) {
-            return Err(BadSignature);
+        // steps 6 and 7: e + x = r mod n for the x of [s]G + [t]P, which is below p: r - e, or n more if that is below p
+        let point = verify::multiply_and_add(&s, &t, &self.point);
+        let x = r.sub(e);
+        let fits = |x: Option<Field>| x.is_some_and(|x| point.has_x(&x));
+        if fits(Field::from_number(x.limbs())) || fits(x.plus_order().and_then(|x| Field::from_number(&x))) {
+            Ok(())
+        } else {
+            Err(BadSignature)
         }
-        let x = Scalar::reduce(&point.to_affine().x());
-        if *e + x == r { Ok(()) } else { Err(BadSignature) }
     }
 
     /// e = SM3(ZA ‖ M) mod n, ZA = SM3(ENTL ‖ ID ‖ a ‖ b ‖ G ‖ this key) (GB/T 32918.2 §5.5).
@@ -311,7 +335,7 @@ impl PublicKey {
         let mut e = Sm3::new();
         e.update(&za.finish());
         e.update(message);
-        Scalar::reduce(&FieldBytes::from(e.finish()))
+        Scalar::reduce_be_bytes(&e.finish())
     }
 }
 
@@ -337,79 +361,13 @@ impl std::fmt::Debug for PublicKey {
     }
 }
 
-/// The nonces of RFC 6979 §3.2 with HMAC-SM3; n has as many bits as SM3 gives, so one HMAC makes one candidate.
-struct Nonces {
-    key: [u8; 32],
-    value: [u8; 32],
-}
-
-impl Nonces {
-    fn new(secret: &Scalar, e: &Scalar) -> Self {
-        let secret = Zeroizing::new(<[u8; 32]>::from(secret.to_repr()));
-        let e: [u8; 32] = e.to_repr().into();
-        let mut state = Self { key: [0; 32], value: [1; 32] };
-        for step in [0u8, 1] {
-            state.key = kdf::hmac(&state.key, &[&state.value, &[step], &*secret, &e]);
-            state.value = kdf::hmac(&state.key, &[&state.value]);
-        }
-        state
+/// `bytes` if they have the length and one of the first bytes of an encoding.
+fn encoding<'a, const LENGTH: usize>(bytes: &'a [u8], forms: &[u8]) -> Result<&'a [u8; LENGTH], BadPoint> {
+    match <&[u8; LENGTH]>::try_from(bytes) {
+        Err(_) => Err(BadPoint::Length { got: bytes.len(), want: LENGTH }),
+        Ok(encoded) if forms.contains(&encoded[0]) => Ok(encoded),
+        Ok(encoded) => Err(BadPoint::Form { got: encoded[0] }),
     }
-
-    /// The next k in 1..n.
-    fn next_nonce(&mut self) -> Scalar {
-        loop {
-            self.value = kdf::hmac(&self.key, &[&self.value]);
-            let candidate = Scalar::from_repr(FieldBytes::from(self.value)).into_option();
-            // stepped at once, so that a caller who asks again gets another nonce
-            self.key = kdf::hmac(&self.key, &[&self.value, &[0]]);
-            self.value = kdf::hmac(&self.key, &[&self.value]);
-            if let Some(k) = candidate.filter(|k| !bool::from(k.is_zero())) {
-                return k;
-            }
-        }
-    }
-}
-
-impl Drop for Nonces {
-    fn drop(&mut self) {
-        self.key.zeroize();
-        self.value.zeroize();
-    }
-}
-
-/// SEQUENCE { r INTEGER, s INTEGER } (GM/T 0009-2012 §7.3). Both are under 2²⁵⁶, so all lengths fit one byte.
-fn signature_der(r: &Scalar, s: &Scalar) -> Vec<u8> {
-    let mut body = Vec::with_capacity(SIGNATURE_BYTES_MAX);
-    for scalar in [r, s] {
-        let bytes: [u8; 32] = scalar.to_repr().into();
-        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-        let digits = &bytes[zeros..];
-        let sign_byte = digits.first().is_none_or(|byte| *byte >= 0x80);
-        body.extend([0x02, (digits.len() + usize::from(sign_byte)) as u8]);
-        body.extend(sign_byte.then_some(0));
-        body.extend_from_slice(digits);
-    }
-    let mut out = vec![0x30, body.len() as u8];
-    out.extend_from_slice(&body);
-    out
-}
-
-/// r and s in 1..n from strict DER: minimal lengths and integers, nothing after them.
-fn signature_scalars(signature: &[u8]) -> Option<(Scalar, Scalar)> {
-    let mut reader = SliceReader::new(signature).ok()?;
-    let (r, s) = reader
-        .sequence(|inner| Ok::<_, der::Error>((inner.decode::<UintRef<'_>>()?, inner.decode::<UintRef<'_>>()?)))
-        .ok()?;
-    reader.finish().ok()?;
-    Some((signature_scalar(r)?, signature_scalar(s)?))
-}
-
-fn signature_scalar(integer: UintRef<'_>) -> Option<Scalar> {
-    let digits = integer.as_bytes();
-    let mut bytes = [0u8; 32];
-    bytes[32usize.checked_sub(digits.len())?..].copy_from_slice(digits);
-    let scalar = Scalar::from_repr(FieldBytes::from(bytes)).into_option()?;
-    (!bool::from(scalar.is_zero())).then_some(scalar)
 }
 
 /// 32 bytes from 64 upper-case hexadecimal digits, at compile time.
@@ -424,83 +382,4 @@ const fn hex32(digits: &[u8; 64]) -> [u8; 32] {
         index += 1;
     }
     out
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
-    use super::*;
-
-    /// The signature example of GB/T 32918.5-2017 annex A.2 fixes the nonce, which no caller may.
-    #[test]
-    fn the_standards_nonce_gives_the_standards_signature() {
-        let d = hex32(b"3945208F7B2144B13F36E38AC6D39F95889393692860B51A42FB81EF4DF7C5B8");
-        let k = hex32(b"59276E27D506861A16680F3AD9C02DCCEF3CC1FA3CDBE4CE6D54B80DEAC1BC21");
-        let key = SecretKey::from_bytes(&d).unwrap();
-        let e = key.public.message_scalar(DEFAULT_ID, b"message digest");
-        let k = Scalar::from_repr(FieldBytes::from(k)).unwrap();
-        let (r, s) = key.sign_with_nonce(&e, &k).unwrap();
-        let bytes = |scalar: Scalar| <[u8; 32]>::from(scalar.to_repr());
-        let hash = hex32(b"F0B43E94BA45ACCAACE692ED534382EB17E6AB5A19CE7B31F4486FDFC0D28640");
-        assert_eq!(bytes(e), hash);
-        assert_eq!(bytes(r), hex32(b"F5A03B0648D2C4630EEAC513E1BB81A15944DA3827D5B74143AC7EACEEE720B3"));
-        assert_eq!(bytes(s), hex32(b"B1B6AA29DF212FD8763182BC0D421CA1BB9038FD1F7F42D4840B69C485BBC1AA"));
-    }
-
-    /// r = 0, r + k = n and s = 0 must ask for another nonce, not give a signature that verifies nowhere.
-    #[test]
-    fn a_nonce_without_a_signature_is_refused() {
-        let key = SecretKey::from_bytes(&[7; 32]).unwrap();
-        let k = Scalar::from(11u64);
-        let x = Scalar::reduce(&ProjectivePoint::mul_by_generator(&k).to_affine().x());
-        assert!(key.sign_with_nonce(&-x, &k).is_none(), "r = 0");
-        assert!(key.sign_with_nonce(&(-k - x), &k).is_none(), "r + k = n");
-        // s = 0 when k = r d, so r = k / d
-        let r = k * key.scalar.invert().unwrap();
-        assert!(key.sign_with_nonce(&(r - x), &k).is_none(), "s = 0");
-        assert!(key.sign_with_nonce(&Scalar::ONE, &k).is_some());
-    }
-
-    /// Signatures that solve the equation of the standard and are excluded by its ranges. No message is known
-    /// to have such a hash, so the hash is chosen here.
-    #[test]
-    fn signatures_outside_of_the_ranges_are_refused() {
-        let key = SecretKey::from_bytes(&[7; 32]).unwrap();
-        let x_of = |secret: Scalar| Scalar::reduce(&ProjectivePoint::mul_by_generator(&secret).to_affine().x());
-        let (d, seven) = (key.scalar, Scalar::from(7u64));
-        let check = |r: Scalar, s: Scalar| {
-            // the e that makes r = e + x([s]G + [r + s]P) true
-            let e = r - x_of(s + (r + s) * d);
-            key.public.verify_hash(&e, &signature_der(&r, &s))
-        };
-        assert_eq!(check(seven, seven), Ok(()), "the equation is right");
-        assert_eq!(check(Scalar::ZERO, seven), Err(BadSignature), "r = 0");
-        assert_eq!(check(seven, Scalar::ZERO), Err(BadSignature), "s = 0");
-        assert_eq!(check(seven, -seven), Err(BadSignature), "t = 0");
-        // [s]G + [t]P is the identity, whose x is no number: affine coordinates give 0 for it
-        let s = -(seven * d) * key.inverse;
-        assert_eq!(key.public.verify_hash(&seven, &signature_der(&seven, &s)), Err(BadSignature), "the identity");
-    }
-
-    #[test]
-    fn asking_for_nonces_again_gives_others() {
-        let mut nonces = Nonces::new(&Scalar::from(3u64), &Scalar::from(5u64));
-        let first = nonces.next_nonce();
-        assert_ne!(first, nonces.next_nonce());
-        let mut again = Nonces::new(&Scalar::from(3u64), &Scalar::from(5u64));
-        assert_eq!(first, again.next_nonce());
-    }
-
-    /// Scalars with leading zero bytes and with the top bit set are the edges of minimal DER integers.
-    #[test]
-    fn der_integers_are_minimal() {
-        for (r, s) in [(1u64, 0x7f), (0x80, 0xff), (0x0100, u64::MAX)] {
-            let der = signature_der(&Scalar::from(r), &Scalar::from(s));
-            let back = signature_scalars(&der).unwrap();
-            assert_eq!(back, (Scalar::from(r), Scalar::from(s)), "{r} {s}");
-        }
-        let longest = signature_der(&-Scalar::ONE, &-Scalar::ONE);
-        assert_eq!(longest.len(), SIGNATURE_BYTES_MAX);
-        assert_eq!(signature_scalars(&longest).unwrap(), (-Scalar::ONE, -Scalar::ONE));
-    }
 }
