@@ -5,7 +5,7 @@
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-use super::simd::{BlockKey, HashKey};
+use super::simd::{self, BlockKey, Direction, HashKey};
 
 pub use super::simd::Backend;
 
@@ -24,13 +24,6 @@ pub const MESSAGE_BYTES_MAX: u64 = (1 << 36) - 32;
 /// The longest associated data in bytes: their length in bits has 64 bits (SP 800-38D §5.2.1.1).
 pub const AAD_BYTES_MAX: u64 = (1 << 61) - 1;
 
-/// A message is enciphered and hashed in pieces that stay in the first-level cache meanwhile. A whole number
-/// of passes of every kernel.
-const PIECE_BYTES: usize = 12 << 10;
-
-/// Counter 1 masks the tag, so the message begins at 2 (SP 800-38D §7.1).
-const FIRST_COUNTER: u32 = 2;
-
 /// The tag is not the one that key, nonce, associated data and ciphertext give: one of them was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("sm4-gcm tag does not match: wrong key, or the data was changed")]
@@ -48,13 +41,6 @@ pub struct Sm4Gcm {
 struct Keys {
     block: BlockKey,
     hash: HashKey,
-}
-
-/// Which of the two operations goes over a piece: the hash is over ciphertext, so it comes after or before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Seal,
-    Open,
 }
 
 impl Sm4Gcm {
@@ -111,30 +97,7 @@ impl Sm4Gcm {
     /// Enciphers or deciphers `buf` and returns the tag.
     fn run(&self, direction: Direction, nonce: &[u8; NONCE_BYTES], aad: &[u8], buf: &mut [u8]) -> [u8; TAG_BYTES] {
         let Keys { block, hash } = &*self.keys;
-        let lengths = (((aad.len() as u128 * 8) << 64) | (buf.len() as u128 * 8)).to_be_bytes();
-        let (mut state, mut aad, mut counter) = (0, aad, FIRST_COUNTER);
-        let mut mask = [0; TAG_BYTES];
-        let mut rest = buf;
-        loop {
-            let (piece, later) = rest.split_at_mut(rest.len().min(PIECE_BYTES));
-            let last = later.is_empty();
-            let lengths: &[u8] = if last { &lengths } else { &[] };
-            if direction == Direction::Open {
-                state = hash.absorb(state, &[aad, piece, lengths]);
-            }
-            block.stream(nonce, counter, piece, last.then_some(&mut mask));
-            if direction == Direction::Seal {
-                state = hash.absorb(state, &[aad, piece, lengths]);
-            }
-            if last {
-                break;
-            }
-            counter = counter.wrapping_add((PIECE_BYTES / super::sm4::BLOCK_BYTES) as u32);
-            (aad, rest) = (&[], later);
-        }
-        let tag = (state ^ u128::from_be_bytes(mask)).to_be_bytes();
-        mask.zeroize();
-        tag
+        simd::crypt((block, hash), direction, nonce, aad, buf)
     }
 }
 

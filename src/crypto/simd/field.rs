@@ -8,7 +8,7 @@
 //!
 //! L(S) = z1 + z3 + rol₈(z1) + rol₁₆(z1) + rol₂₄(z3), z1 = (S≪2) + (S≫6), z3 = S + (S≫6), byte by byte.
 //!
-//! The constant of z3 occurs twice and vanishes; that of z1 occurs three times and stays once.
+//! The constant of z3 occurs twice and vanishes; that of z1 occurs three times and stays once. a = z1 + z3.
 //! A linear map on bytes is written as the images of its eight bits, lowest first.
 
 /// A linear map of GF(2)⁸.
@@ -25,16 +25,18 @@ pub(super) const ENTER: Map = compose(&FIELD, &AFFINE);
 pub(super) const LEAVE: Map = invert(&ENTER);
 /// φ(d3): belongs to every byte of every round key in the basis.
 pub(super) const KEY_CONSTANT: u8 = apply(&FIELD, SM4_CONSTANT);
-/// z1 and z3 from the inverse, and the constant of z1.
+/// z1, z3 and their sum from the inverse, and the constant of z1.
 pub(super) const Z1: Map = compose(&ROTATE_2, &OUTER);
 pub(super) const Z3: Map = compose(&KEEP_AND_CARRY, &OUTER);
+pub(super) const A: Map = sum(&Z1, &Z3);
 pub(super) const Z1_CONSTANT: u8 = apply(&ROTATE_2, apply(&ENTER, SM4_CONSTANT));
 /// From the inverse straight to the plain S-box, whose constant is [`SBOX_CONSTANT`] (the key schedule).
 pub(super) const SBOX: Map = compose(&AFFINE, &invert(&FIELD));
 pub(super) const SBOX_CONSTANT: u8 = SM4_CONSTANT;
-/// The same three after AES's SubBytes instead of the bare inverse.
+/// The same after AES's SubBytes instead of the bare inverse.
 pub(super) const AES_Z1: Map = compose(&Z1, &invert(&AES_AFFINE));
 pub(super) const AES_Z3: Map = compose(&Z3, &invert(&AES_AFFINE));
+pub(super) const AES_A: Map = compose(&A, &invert(&AES_AFFINE));
 pub(super) const AES_Z1_CONSTANT: u8 = Z1_CONSTANT ^ apply(&AES_Z1, AES_CONSTANT);
 pub(super) const AES_SBOX: Map = compose(&SBOX, &invert(&AES_AFFINE));
 pub(super) const AES_SBOX_CONSTANT: u8 = SBOX_CONSTANT ^ apply(&AES_SBOX, AES_CONSTANT);
@@ -101,6 +103,7 @@ pub(super) const ENTER_MATRIX: i64 = matrix(&ENTER);
 pub(super) const LEAVE_MATRIX: i64 = matrix(&LEAVE);
 pub(super) const Z1_MATRIX: i64 = matrix(&Z1);
 pub(super) const Z3_MATRIX: i64 = matrix(&Z3);
+pub(super) const A_MATRIX: i64 = matrix(&A);
 pub(super) const SBOX_MATRIX: i64 = matrix(&SBOX);
 
 /// The map as `gf2p8affineqb` wants it: the row of bit 0 in the highest byte.
@@ -151,6 +154,16 @@ const fn compose(outer: &Map, inner: &Map) -> Map {
     let (mut map, mut bit) = ([0; 8], 0);
     while bit < 8 {
         map[bit] = apply(outer, inner[bit]);
+        bit += 1;
+    }
+    map
+}
+
+/// The sum of two maps.
+const fn sum(one: &Map, other: &Map) -> Map {
+    let (mut map, mut bit) = ([0; 8], 0);
+    while bit < 8 {
+        map[bit] = one[bit] ^ other[bit];
         bit += 1;
     }
     map
