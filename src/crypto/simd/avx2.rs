@@ -2,13 +2,12 @@
 //!
 //! The three back-ends differ in how they apply a byte's map and the S-box, and in how wide GHASH goes.
 
-/// The operations that [`super::kernel`] wants and all three share.
+/// The operations that [`super::groups`] and [`super::batches`] want and all three share.
 macro_rules! operations {
     ($features:literal) => {
         use std::arch::x86_64::*;
 
-        use crate::crypto::simd::clmul;
-        use crate::crypto::simd::kernel;
+        use crate::crypto::simd::{batches, clmul, groups};
 
         type V = __m256i;
         use ghash::Sum as Hash;
@@ -144,7 +143,8 @@ pub(super) mod gfni {
     use crate::crypto::simd::Avx2Gfni;
 
     operations!("avx2,gfni");
-    kernel::kernel!(Avx2Gfni, "avx2,ssse3,gfni,pclmulqdq,vpclmulqdq");
+    groups::groups!(Avx2Gfni, "avx2,ssse3,gfni,pclmulqdq,vpclmulqdq");
+    batches::batches!(Avx2Gfni, "avx2,ssse3,gfni,pclmulqdq,vpclmulqdq");
 
     mod ghash {
         crate::crypto::simd::clmul::ghash_256!(crate::crypto::simd::Avx2Gfni);
@@ -191,11 +191,12 @@ pub(super) mod gfni {
 /// What the two back-ends share whose inversion is AES's.
 macro_rules! by_aes {
     ($token:ident, $features:literal, $kernel_features:literal, $ghash:ident) => {
-        use crate::crypto::simd::$token;
         use crate::crypto::simd::field::nibbles;
+        use crate::crypto::simd::$token;
 
         operations!($features);
-        kernel::kernel!($token, $kernel_features);
+        groups::groups!($token, $kernel_features);
+        batches::batches!($token, $kernel_features);
 
         mod ghash {
             crate::crypto::simd::clmul::$ghash!(crate::crypto::simd::$token);

@@ -2,13 +2,14 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx512, clmul, kernel};
+use super::{Avx512, batches, clmul, groups};
 
 type V = __m512i;
 use ghash::Sum as Hash;
 pub(super) use ghash::{absorb, powers};
 
-kernel::kernel!(Avx512, "avx512f,avx512bw,avx512vl,avx2,ssse3,gfni,pclmulqdq,vpclmulqdq");
+groups::groups!(Avx512, "avx512f,avx512bw,avx512vl,avx2,ssse3,gfni,pclmulqdq,vpclmulqdq");
+batches::batches!(Avx512, "avx512f,avx512bw,avx512vl,avx2,ssse3,gfni,pclmulqdq,vpclmulqdq");
 
 /// `vpternlog`'s table for the sum of three.
 const ADD3: i32 = 0x96;

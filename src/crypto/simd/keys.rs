@@ -5,18 +5,18 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use super::{BLOCK_BYTES, Backend, Block, KEY_BYTES, POWERS, POWERS_PADDED, Rounds, dispatch, field, portable};
 
 /// What one SM4-GCM key takes in memory, in bytes: round keys twice over and the powers of the GHASH key.
-pub const KEY_STATE_BYTES_MAX: usize = 2304;
+pub const KEY_STATE_BYTES_MAX: usize = 2816;
 const _: () = assert!(size_of::<BlockKey>() + size_of::<HashKey>() <= KEY_STATE_BYTES_MAX);
 
 /// Counter 1 masks the tag, so the message begins at 2 (SP 800-38D §7.1).
 const FIRST_COUNTER: u32 = 2;
 
-/// From so many batches on, hashing goes on beside the cipher. A shorter message is hashed afterwards, in one
+/// From so many turns of the kernel on, hashing goes on beside the cipher. A shorter message is hashed afterwards, in one
 /// turn with associated data and lengths if all are at most [`POWERS`] blocks, as a QUIC packet's are.
-const BATCHES_MIN: usize = 3;
+const TURNS_MIN: usize = 3;
 
-/// Batches that are not yet hashed when the last has been enciphered.
-const BATCHES_UNHASHED: usize = 2;
+/// Turns that are not yet hashed when the last has been enciphered.
+const TURNS_UNHASHED: usize = 2;
 
 /// Whether the text that comes in is clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,18 +135,18 @@ pub(in crate::crypto) fn crypt(
     data: &mut [u8],
 ) -> Block {
     let lengths = (((aad.len() as u128 * 8) << 64) | (data.len() as u128 * 8)).to_be_bytes();
-    let batch_bytes = dispatch!(block.backend, usize::MAX, BATCH_BYTES);
-    let batches = data.len() / batch_bytes;
-    let whole = if batches < BATCHES_MIN { 0 } else { batches * batch_bytes };
+    let turn_bytes = dispatch!(block.backend, usize::MAX, TURN_BYTES);
+    let turns = data.len() / turn_bytes;
+    let whole = if turns < TURNS_MIN { 0 } else { turns * turn_bytes };
     let (now, rest) = data.split_at_mut(whole);
     let (mut state, mut before, mut mask, mut counter) = (0, aad, Zeroizing::new([0; BLOCK_BYTES]), FIRST_COUNTER);
     if whole > 0 {
         let keys = (block, hash);
         state = hash.absorb(state, &[aad]);
-        *mask = dispatch!(block.backend, *mask, batches(keys, direction, nonce, counter, &mut state, now));
+        *mask = dispatch!(block.backend, *mask, turns(keys, direction, nonce, counter, &mut state, now));
         counter = counter.wrapping_add((whole / BLOCK_BYTES) as u32);
         before = match direction {
-            Direction::Seal => &now[whole - BATCHES_UNHASHED * batch_bytes..],
+            Direction::Seal => &now[whole - TURNS_UNHASHED * turn_bytes..],
             Direction::Open => &[],
         };
     }

@@ -10,11 +10,13 @@
 #![allow(unsafe_code)]
 
 mod field;
+mod keys;
 mod portable;
 
-mod keys;
-#[cfg(target_arch = "x86_64")]
-mod kernel;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod batches;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod groups;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -33,7 +35,7 @@ pub(super) use keys::{BlockKey, Direction, HashKey, crypt};
 pub const SWITCH: &str = "MIYU_SIMD";
 
 /// Blocks that GHASH adds up before it reduces, and so the powers of its key that are kept.
-const POWERS: usize = 96;
+const POWERS: usize = 128;
 /// The table is read four powers at a time, up to three past its end; those are zero.
 const POWERS_PADDED: usize = POWERS + 4;
 
