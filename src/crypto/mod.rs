@@ -10,5 +10,7 @@ pub mod gcm;
 pub mod kdf;
 pub mod simd;
 pub mod sm2;
+pub mod sm2_encrypt;
 pub mod sm3;
 pub mod sm4;
+pub mod stream;

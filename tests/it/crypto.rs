@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod sm2;
+mod sm2_encrypt;
+mod stream;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -39,11 +41,11 @@ pub(crate) fn hex(text: &str) -> Vec<u8> {
     digits.map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
-fn hex_array<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
+pub(crate) fn hex_array<const LENGTH: usize>(text: &str) -> [u8; LENGTH] {
     hex(text).try_into().unwrap()
 }
 
-fn random(rng: &mut StdRng, length: usize) -> Vec<u8> {
+pub(crate) fn random(rng: &mut StdRng, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     rng.fill_bytes(&mut bytes);
     bytes

@@ -166,16 +166,37 @@ impl SecretKey {
     /// leak the key, and equal inputs give equal signatures. An `id` over [`ID_BYTES_MAX`] has no encoding in
     /// the standard: its signature verifies nowhere.
     pub fn sign(&self, id: &[u8], message: &[u8]) -> Vec<u8> {
-        let e = self.public.message_scalar(id, message);
-        let mut nonces = Nonces::new(&self.scalar, &e);
+        self.sign_scalar(&self.public.message_scalar(id, message))
+    }
+
+    fn sign_scalar(&self, e: &Scalar) -> Vec<u8> {
+        let mut nonces = Nonces::new(&self.scalar, e);
         loop {
             let mut k = nonces.next_nonce();
-            let signature = self.sign_with_nonce(&e, &k);
+            let signature = self.sign_with_nonce(e, &k);
             k.zeroize();
             if let Some((r, s)) = signature {
                 return der::encode(&r, &s);
             }
         }
+    }
+
+    /// Signs a `digest` that [`PublicKey::message_hash`] began; what [`Self::sign`] gives for the whole message.
+    pub fn sign_digest(&self, digest: &[u8; 32]) -> Vec<u8> {
+        self.sign_scalar(&Scalar::reduce_be_bytes(digest))
+    }
+
+    /// Both coordinates of \[d\]P, x ‖ y: what encryption to a public key derives its key from
+    /// (GB/T 32918.4 §6.1 A4).
+    pub fn shared_point(&self, peer: &PublicKey) -> Zeroizing<[u8; UNCOMPRESSED_BYTES - 1]> {
+        let mut shared = multiply::multiply(&self.scalar, &peer.point);
+        let mut affine = shared.to_affine();
+        let mut out = Zeroizing::new([0u8; UNCOMPRESSED_BYTES - 1]);
+        out[..32].copy_from_slice(&affine.x.to_be_bytes());
+        out[32..].copy_from_slice(&affine.y.to_be_bytes());
+        shared.zeroize();
+        affine.zeroize();
+        out
     }
 
     /// r and s of the hash `e` under the nonce `k` (GB/T 32918.2 §6.1 steps 4 to 6); `None` if the standard demands
@@ -303,6 +324,14 @@ impl PublicKey {
         self.verify_hash(&self.message_scalar(id, message), signature_der)
     }
 
+    /// Checks a DER signature of a `digest` that [`Self::message_hash`] began.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if it does not match or is not strict DER.
+    pub fn verify_digest(&self, digest: &[u8; 32], signature_der: &[u8]) -> Result<(), BadSignature> {
+        self.verify_hash(&Scalar::reduce_be_bytes(digest), signature_der)
+    }
+
     /// Checks a DER signature of the hash `e`.
     fn verify_hash(&self, e: &Scalar, signature_der: &[u8]) -> Result<(), BadSignature> {
         // steps 1 and 2: r and s are in 1..n
@@ -323,8 +352,10 @@ impl PublicKey {
         }
     }
 
-    /// e = SM3(ZA ‖ M) mod n, ZA = SM3(ENTL ‖ ID ‖ a ‖ b ‖ G ‖ this key) (GB/T 32918.2 §5.5).
-    fn message_scalar(&self, id: &[u8], message: &[u8]) -> Scalar {
+    /// The hash over a message signed by `id`, before its first byte: ZA = SM3(ENTL ‖ ID ‖ a ‖ b ‖ G ‖ this key) is in
+    /// it (GB/T 32918.2 §5.5). Append the message and give the digest to [`SecretKey::sign_digest`] or
+    /// [`Self::verify_digest`]. An `id` over [`ID_BYTES_MAX`] has no encoding in the standard: refuse it beforehand.
+    pub fn message_hash(&self, id: &[u8]) -> Sm3 {
         // the odd value stands for an id that is too long: no id of whole bytes has it
         let id_bits = u16::try_from(id.len().saturating_mul(8)).unwrap_or(u16::MAX);
         let mut za = Sm3::new();
@@ -334,6 +365,12 @@ impl PublicKey {
         za.update(&self.encoded[1..]);
         let mut e = Sm3::new();
         e.update(&za.finish());
+        e
+    }
+
+    /// e = SM3(ZA ‖ M) mod n.
+    fn message_scalar(&self, id: &[u8], message: &[u8]) -> Scalar {
+        let mut e = self.message_hash(id);
         e.update(message);
         Scalar::reduce_be_bytes(&e.finish())
     }
