@@ -14,6 +14,7 @@
 //! | [`store`] | history, outbox, attachments |
 //! | [`media`] | JPEG, camera sources, clips, pictures |
 //! | [`stego`] | a picture and hidden bytes; pure |
+//! | [`seal`] | files on their own: encrypt, decrypt, sign, verify |
 //! | [`cli`] | one file a subcommand |
 
 pub mod cli;
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod media;
 pub mod node;
 pub mod quic;
+pub mod seal;
 pub mod stego;
 pub mod store;
 pub mod tls;

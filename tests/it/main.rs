@@ -18,6 +18,7 @@ mod pacing;
 mod played;
 mod raw;
 mod relay;
+mod seal;
 mod simd;
 mod stego;
 mod store;
