@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::pbes2::ITERATIONS_MAX;
 use super::pem::KEY_FILE_BYTES_MAX;
+use crate::crypto::sm2::BadPoint;
 
 /// Why a key file could not be read or written.
 ///
@@ -53,11 +54,14 @@ pub enum KeyFileError {
         reason: &'static str,
     },
     /// Something follows the key.
-    #[error("key file holds more than one private key: there is text after its END line")]
+    #[error("key file holds more than one key: there is text after its END line")]
     TrailingText,
     /// A public key, where the private one is needed.
     #[error("key file holds a public key, not a private one")]
     PublicKey,
+    /// A public key file whose key is none of SM2.
+    #[error("{0}")]
+    BadPublicKey(BadPoint),
     /// Another kind of PEM block.
     #[error("key file holds a `{label}`, not an sm2 private key")]
     OtherContent {

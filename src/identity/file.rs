@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::pem::{self, KEY_FILE_BYTES_MAX};
 use super::{Identity, system_rng};
+use crate::crypto::sm2::PublicKey;
 
 pub use super::error::KeyFileError;
 
@@ -39,16 +40,34 @@ pub fn load(path: &Path, passphrase: &mut AskPassphrase<'_>) -> Result<Identity,
 /// [`KeyFileError::Io`], [`KeyFileError::NotAFile`], [`KeyFileError::OpenToOthers`], [`KeyFileError::TooLong`].
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let broken = |source| fault(path, "read", source);
+    let (file, metadata) = open(path)?;
+    check_mode(path, &metadata)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX + 1));
+    file.take(KEY_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut text).map_err(broken)?;
+    if text.len() > KEY_FILE_BYTES_MAX { Err(KeyFileError::TooLong) } else { Ok(text) }
+}
+
+/// The public key in the file at `path`, which everybody may read; `None` if something else is in it.
+///
+/// # Errors
+/// [`KeyFileError`].
+pub fn read_public(path: &Path) -> Result<Option<PublicKey>, KeyFileError> {
+    let (file, _) = open(path)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX + 1));
+    let read = file.take(KEY_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut text);
+    read.map_err(|source| fault(path, "read", source))?;
+    pem::is_public(&text).then(|| pem::parse_public(&text)).transpose()
+}
+
+fn open(path: &Path) -> Result<(File, fs::Metadata), KeyFileError> {
+    let broken = |source| fault(path, "read", source);
     // looked at before it is opened, because opening a pipe would wait for its other end
     check_kind(path, &fs::metadata(path).map_err(broken)?)?;
     let file = File::open(path).map_err(broken)?;
     // and again on what was opened: the name may mean another file by now
     let metadata = file.metadata().map_err(broken)?;
     check_kind(path, &metadata)?;
-    check_mode(path, &metadata)?;
-    let mut text = Zeroizing::new(Vec::with_capacity(KEY_FILE_BYTES_MAX + 1));
-    file.take(KEY_FILE_BYTES_MAX as u64 + 1).read_to_end(&mut text).map_err(broken)?;
-    if text.len() > KEY_FILE_BYTES_MAX { Err(KeyFileError::TooLong) } else { Ok(text) }
+    Ok((file, metadata))
 }
 
 fn check_kind(path: &Path, metadata: &fs::Metadata) -> Result<(), KeyFileError> {
@@ -89,6 +108,24 @@ pub fn save_new(path: &Path, pem: &str) -> Result<(), KeyFileError> {
         }
         Err(source) => return Err(fault(path, "write", source)),
     }
+    drop(draft);
+    sync_folder(folder).map_err(|source| fault(folder, "sync the folder of the", source))
+}
+
+/// Puts `pem` in the place of the key file at `path`, readable by its owner alone.
+///
+/// The text is written and synced under another name in the same folder and then takes the name in one step: whatever
+/// happens in between, `path` holds the old key whole or the new one. A link stays, and what it points to is replaced.
+///
+/// # Errors
+/// [`KeyFileError::Io`]; [`KeyFileError::NotAFile`].
+pub fn replace(path: &Path, pem: &str) -> Result<(), KeyFileError> {
+    let broken = |source| fault(path, "replace", source);
+    let path = &fs::canonicalize(path).map_err(broken)?;
+    check_kind(path, &fs::metadata(path).map_err(broken)?)?;
+    let folder = folder_of(path);
+    let draft = Draft::write(path, folder, pem).map_err(broken)?;
+    fs::rename(&draft.path, path).map_err(broken)?;
     drop(draft);
     sync_folder(folder).map_err(|source| fault(folder, "sync the folder of the", source))
 }

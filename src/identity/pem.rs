@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::pbes2::{self, Prf};
 use super::pkcs8::{self, InnerCurve};
-use crate::crypto::sm2::SecretKey;
+use crate::crypto::sm2::{PublicKey, SecretKey};
 
 pub use super::error::KeyFileError;
 
@@ -24,6 +24,7 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const DASHES: &[u8] = b"-----";
 const PLAIN_LABEL: &str = "PRIVATE KEY";
 const ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
+const PUBLIC_LABEL: &str = "PUBLIC KEY";
 
 /// In which form a key file holds its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,34 @@ pub fn encode_openssl(key: &SecretKey, passphrase: &[u8], rng: &mut impl CryptoR
     armour(ENCRYPTED_LABEL, &pbes2::seal(&info, passphrase, Prf::HmacSha256, rng))
 }
 
+/// `key` as `openssl pkey -pubout` writes it: a SubjectPublicKeyInfo (RFC 5480) in PEM.
+pub fn encode_public(key: &PublicKey) -> String {
+    armour(PUBLIC_LABEL, &key.spki_der()).to_string()
+}
+
+/// Whether the first block of `pem` is a public key.
+pub fn is_public(pem: &[u8]) -> bool {
+    pem.len() <= KEY_FILE_BYTES_MAX && matches!(next_block(pem), Ok(Some((Block { label: PUBLIC_LABEL, .. }, _))))
+}
+
+/// Reads the one public key of `pem`: what [`encode_public`] and `openssl pkey -pubout` write.
+///
+/// # Errors
+/// [`KeyFileError`].
+pub fn parse_public(pem: &[u8]) -> Result<PublicKey, KeyFileError> {
+    if pem.len() > KEY_FILE_BYTES_MAX {
+        return Err(KeyFileError::TooLong);
+    }
+    let (block, rest) = next_block(pem)?.ok_or(KeyFileError::NotPem)?;
+    if block.label != PUBLIC_LABEL {
+        return Err(KeyFileError::OtherContent { label: block.label.to_owned() });
+    }
+    if !rest.trim_ascii().is_empty() {
+        return Err(KeyFileError::TrailingText);
+    }
+    PublicKey::from_spki_der(&block.decode()?).map_err(KeyFileError::BadPublicKey)
+}
+
 fn armour(label: &str, der: &[u8]) -> Zeroizing<String> {
     let body = Zeroizing::new(Base64::encode_string(der));
     let lines = body.len().div_ceil(LINE_CHARACTERS);
@@ -143,7 +172,7 @@ fn key_block(pem: &[u8]) -> Result<Found, KeyFileError> {
         PLAIN_LABEL => Kind::Plain,
         ENCRYPTED_LABEL => Kind::Encrypted,
         "EC PRIVATE KEY" | "SM2 PRIVATE KEY" => Kind::Sec1,
-        "PUBLIC KEY" => return Err(KeyFileError::PublicKey),
+        PUBLIC_LABEL => return Err(KeyFileError::PublicKey),
         "RSA PRIVATE KEY" => {
             return Err(KeyFileError::OtherAlgorithm { algorithm: "RSA".to_owned() });
         }
