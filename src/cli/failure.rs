@@ -6,6 +6,7 @@ use crate::media::camera::CameraError;
 use crate::node::hidden::HiddenError;
 use crate::node::history::StoreError;
 use crate::node::{DialError, NodeError, SendError, WatchError};
+use crate::seal::SealError;
 
 /// How a command ends.
 pub type Outcome<T = ()> = Result<T, Failure>;
@@ -27,6 +28,11 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// A failure of a function that asked or read, and says itself about what.
+    pub(super) fn from_io(error: std::io::Error) -> Self {
+        Self::new(error.to_string())
     }
 
     /// A failure about a file.
@@ -59,4 +65,5 @@ from_library!(
     SendError,
     DialError,
     WatchError,
+    SealError,
 );

@@ -49,7 +49,7 @@ pub(super) fn run(options: &Options, global: &Global, printer: &Printer) -> Outc
 /// A key file, a key line, or a name of the table.
 fn key(what: &Path, global: &Global) -> Outcome<PublicKey> {
     if what.is_file() {
-        return Ok((*node::unlock(what, global)?.public()).clone());
+        return super::who::of_file(what, global);
     }
     let text = what.to_string_lossy();
     if text.starts_with("sm2:") {

@@ -58,20 +58,7 @@ fn passphrase(options: &Options, global: &Global) -> Outcome<Option<Zeroizing<Ve
     if !options.passphrase {
         return Ok(None);
     }
-    let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-            Failure::new(format!("cannot ask for a passphrase: {error}"))
-                .hint("without a terminal, give it with --passphrase-file FILE")
-        })
-    };
-    let first = ask("new passphrase: ")?;
-    if first.is_empty() {
-        return Err(Failure::new("the passphrase is empty").hint("leave --passphrase out for a key without one"));
-    }
-    if *ask("the same again: ")? != *first {
-        return Err(Failure::new("the two passphrases differ").hint("run the command again"));
-    }
-    Ok(Some(Zeroizing::new(first.as_bytes().to_vec())))
+    super::passphrase::new("leave --passphrase out for a key without one").map(Some)
 }
 
 /// What a key is known by: its line and its fingerprint.

@@ -1,25 +1,34 @@
 //! The command line: one file a subcommand. Results go to stdout (one JSON object a line with `--json`), logs and
 //! progress to stderr. Exit status 0 done, 1 failed, 2 wrong usage.
 
+mod decrypt;
 mod demo;
+mod encrypt;
 mod failure;
+mod files;
 mod history;
 mod id;
+mod key;
 mod keygen;
 mod node;
+mod passphrase;
 mod ping;
 mod print;
 mod run;
 mod send;
+mod sign;
 mod speed;
 mod stego;
+mod verify;
 mod watch;
+mod who;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 pub use failure::{Failure, Outcome};
@@ -56,6 +65,9 @@ struct Global {
     /// Where the passphrase of a locked key stands (first line)
     #[arg(long, global = true, value_name = "FILE", env = "MIYU_PASSPHRASE_FILE")]
     passphrase_file: Option<PathBuf>,
+    /// Whether that was said on the command line, not by the environment
+    #[arg(skip)]
+    passphrase_file_given: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +88,17 @@ enum Command {
     Watch(watch::Options),
     /// Print stored messages
     History(history::Options),
+    /// Encrypt a file to public keys or under a passphrase
+    Encrypt(encrypt::Options),
+    /// Decrypt a file
+    Decrypt(decrypt::Options),
+    /// Sign a file
+    Sign(sign::Options),
+    /// Check the signature of a file
+    Verify(verify::Options),
+    /// Change the passphrase or the form of a key
+    #[command(subcommand)]
+    Key(key::Command),
     /// Hide a text in a picture or find it, without the network
     #[command(subcommand)]
     Stego(stego::Command),
@@ -87,7 +110,9 @@ enum Command {
 
 /// Runs one command line to its end.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    cli.global.passphrase_file_given = matches.value_source("passphrase_file") == Some(ValueSource::CommandLine);
     log(&cli);
     let printer = Printer::new(cli.global.json, cli.global.quiet);
     match dispatch(&cli, &printer) {
@@ -104,6 +129,11 @@ fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
     match &cli.command {
         Command::Keygen(options) => keygen::run(options, global, printer),
         Command::Id(options) => id::run(options, global, printer),
+        Command::Encrypt(options) => encrypt::run(options, global, printer),
+        Command::Decrypt(options) => decrypt::run(options, global, printer),
+        Command::Sign(options) => sign::run(options, global, printer),
+        Command::Verify(options) => verify::run(options, global, printer),
+        Command::Key(command) => key::run(command, global, printer),
         Command::Stego(command) => stego::run(command, global, printer),
         Command::History(options) => history::run(options, global, printer),
         Command::Speed(options) => speed::run(options, printer),
@@ -116,7 +146,12 @@ fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
     }
 }
 
-fn block_on(task: impl Future<Output = Outcome>) -> Outcome {
+/// Ends the process as clap does: for usage that is wrong in a way that clap cannot be told of.
+fn usage(message: &str) -> ! {
+    Cli::command().error(clap::error::ErrorKind::MissingRequiredArgument, message).exit()
+}
+
+fn block_on<T>(task: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("cannot start the runtime: {error}")))?;
     let outcome = runtime.block_on(task);

@@ -1,5 +1,6 @@
 //! From flags to a table, an identity and a node.
 
+#[cfg(unix)]
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -46,11 +47,12 @@ pub(super) fn unlock(path: &Path, global: &Global) -> Outcome<Identity> {
     Ok(identity::file::load(path, &mut |path: &Path| passphrase(path, global))?)
 }
 
-fn passphrase(path: &Path, global: &Global) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// The passphrase of the key file at `path`; none if there is nobody to ask.
+pub(super) fn passphrase(path: &Path, global: &Global) -> std::io::Result<Option<Zeroizing<Vec<u8>>>> {
     if let Some(file) = &global.passphrase_file {
         return read_passphrase(file).map(Some);
     }
-    if !std::io::stdin().is_terminal() {
+    if !super::passphrase::can_ask() {
         return Ok(None);
     }
     let typed = rpassword::prompt_password(format!("passphrase of {}: ", path.display()))?;

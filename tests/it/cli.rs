@@ -8,8 +8,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod alone;
+mod forms;
 mod keys;
 mod peers;
+mod sealed;
+mod signed;
+mod streams;
 
 pub(crate) fn miyu() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_miyu"));
@@ -140,3 +144,24 @@ impl Hosts {
 
 pub(crate) const BOTH: &str = "[\"chat\", \"camera\"]";
 pub(crate) const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
+
+/// Runs `openssl` with the words of `line` (no quoting); its standard output, or what it complained of. `None` where
+/// there is no openssl that knows SM2: the test is skipped, and says so.
+pub(crate) fn openssl(line: &str, folder: &Path) -> Option<Result<Vec<u8>, String>> {
+    let probe = Command::new("openssl").args(["genpkey", "-algorithm", "SM2"]).output();
+    if !probe.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: there is no openssl with sm2 here");
+        return None;
+    }
+    let output = Command::new("openssl").args(line.split_whitespace()).current_dir(folder).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+    Some(if output.status.success() { Ok(output.stdout) } else { Err(complaint) })
+}
+
+/// The names in a folder, in order.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
