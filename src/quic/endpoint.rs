@@ -44,7 +44,7 @@ pub const UNI_STREAMS_MAX: u32 = 40;
 /// Control, delivery and watch streams that a peer may have open.
 pub const BIDI_STREAMS_MAX: u32 = 96;
 /// Asked of the kernel for each direction; it gives what it allows.
-const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why an endpoint could not be made or a dial not be started.
 #[derive(Debug, thiserror::Error)]
