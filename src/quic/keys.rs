@@ -28,21 +28,20 @@ impl KnockSalt {
         Self(hash.finish())
     }
 
-    /// The two directions' secrets for an attempt (RFC 9001 §5.2 with our salt and SM3).
-    fn secret(&self, client_dcid: &[u8], label: &[u8]) -> Zeroizing<[u8; 32]> {
-        let initial = Zeroizing::new(hkdf_extract(&self.0, client_dcid));
-        expand(&initial, label)
+    /// What both directions' secrets of an attempt come from (RFC 9001 §5.2 with our salt and SM3).
+    fn initial_secret(&self, client_dcid: &[u8]) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(hkdf_extract(&self.0, client_dcid))
     }
 
     /// The secret that protects the client's Initials of the attempt with this DCID.
     pub fn client_secret(&self, client_dcid: &[u8]) -> Zeroizing<[u8; 32]> {
-        self.secret(client_dcid, b"client in")
+        expand(&self.initial_secret(client_dcid), b"client in")
     }
 
     /// Both directions as quinn wants them.
     pub(super) fn initial_keys(&self, client_dcid: &ConnectionId, side: Side) -> Keys {
-        let client = self.secret(client_dcid, b"client in");
-        let server = self.secret(client_dcid, b"server in");
+        let initial = self.initial_secret(client_dcid);
+        let (client, server) = (expand(&initial, b"client in"), expand(&initial, b"server in"));
         let client = (header_protection(&client), packet_protection(&client));
         let server = (header_protection(&server), packet_protection(&server));
         let (local, remote) = if side.is_client() { (client, server) } else { (server, client) };
