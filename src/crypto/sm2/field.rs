@@ -179,8 +179,18 @@ impl Ones {
 /// it is p or more.
 #[inline(always)]
 const fn reduce_once(a: &Limbs, carry: u64) -> Limbs {
-    let (less, over) = limbs::add(a, &R);
-    limbs::pick((carry | over).wrapping_neg(), &less, a)
+    // in halves, or the compiler makes comparisons with constants of the carries
+    let (low, carry_low) = half(a[0], a[1]).overflowing_add(half(R[0], R[1]));
+    let (high, over) = half(a[2], a[3]).overflowing_add(half(R[2], R[3]));
+    let (high, again) = high.overflowing_add(carry_low as u128);
+    let less = [low as u64, (low >> 64) as u64, high as u64, (high >> 64) as u64];
+    limbs::pick((carry | over as u64 | again as u64).wrapping_neg(), &less, a)
+}
+
+/// low + high·2⁶⁴.
+#[inline(always)]
+const fn half(low: u64, high: u64) -> u128 {
+    low as u128 | (high as u128) << 64
 }
 
 /// t·2⁻²⁵⁶ mod p, for t below p·2²⁵⁶.

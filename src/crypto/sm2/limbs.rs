@@ -9,8 +9,9 @@ pub(super) type Limbs = [u64; 4];
 /// Sum of two limbs and a carry of 0 or 1: the low limb and the carry.
 #[inline(always)]
 pub(super) const fn adc(a: u64, b: u64, carry: u64) -> (u64, u64) {
-    let sum = a as u128 + b as u128 + carry as u128;
-    (sum as u64, (sum >> 64) as u64)
+    let (first, over) = a.overflowing_add(b);
+    let (second, again) = first.overflowing_add(carry);
+    (second, over as u64 | again as u64)
 }
 
 /// a - b - borrow, with a borrow of 0 or 1: the low limb and the borrow.
@@ -84,26 +85,34 @@ pub(super) const fn sub_mod(a: &Limbs, b: &Limbs, modulus: &Limbs) -> Limbs {
     add(&difference, &back).0
 }
 
-/// a b, of eight limbs.
+/// a b, of eight limbs: row by row, each with two chains of carries.
 #[inline(always)]
 pub(super) const fn product(a: &Limbs, b: &Limbs) -> [u64; 8] {
-    let (r0, c) = mac(0, a[0], b[0], 0);
-    let (r1, c) = mac(0, a[0], b[1], c);
-    let (r2, c) = mac(0, a[0], b[2], c);
-    let (r3, r4) = mac(0, a[0], b[3], c);
-    let (r1, c) = mac(r1, a[1], b[0], 0);
-    let (r2, c) = mac(r2, a[1], b[1], c);
-    let (r3, c) = mac(r3, a[1], b[2], c);
-    let (r4, r5) = mac(r4, a[1], b[3], c);
-    let (r2, c) = mac(r2, a[2], b[0], 0);
-    let (r3, c) = mac(r3, a[2], b[1], c);
-    let (r4, c) = mac(r4, a[2], b[2], c);
-    let (r5, r6) = mac(r5, a[2], b[3], c);
-    let (r3, c) = mac(r3, a[3], b[0], 0);
-    let (r4, c) = mac(r4, a[3], b[1], c);
-    let (r5, c) = mac(r5, a[3], b[2], c);
-    let (r6, r7) = mac(r6, a[3], b[3], c);
+    let [r0, r1, r2, r3, r4] = row(a[0], b);
+    let ([r1, r2, r3, r4], r5) = add_row(&[r1, r2, r3, r4], &row(a[1], b));
+    let ([r2, r3, r4, r5], r6) = add_row(&[r2, r3, r4, r5], &row(a[2], b));
+    let ([r3, r4, r5, r6], r7) = add_row(&[r3, r4, r5, r6], &row(a[3], b));
     [r0, r1, r2, r3, r4, r5, r6, r7]
+}
+
+/// a b, of five limbs.
+#[inline(always)]
+const fn row(a: u64, b: &Limbs) -> [u64; 5] {
+    let (l0, h0) = mac(0, a, b[0], 0);
+    let (l1, h1) = mac(0, a, b[1], 0);
+    let (l2, h2) = mac(0, a, b[2], 0);
+    let (l3, h3) = mac(0, a, b[3], 0);
+    let (r1, c) = adc(l1, h0, 0);
+    let (r2, c) = adc(l2, h1, c);
+    let (r3, c) = adc(l3, h2, c);
+    [l0, r1, r2, r3, h3 + c]
+}
+
+/// The sum of four and five limbs that is known to fit five.
+#[inline(always)]
+const fn add_row(sum: &Limbs, row: &[u64; 5]) -> (Limbs, u64) {
+    let (low, carry) = add(sum, &[row[0], row[1], row[2], row[3]]);
+    (low, row[4] + carry)
 }
 
 /// a², of eight limbs: the mixed products once and doubled, then the squares of the limbs.
