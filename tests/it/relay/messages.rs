@@ -11,7 +11,7 @@ use rand::{Rng, RngExt};
 use crate::support::file;
 
 /// Bodies have at most this many bytes.
-const BODY_BYTES_MAX: u64 = 1024 * 1024;
+const BODY_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// What was sent.
 pub(super) struct Sent {
@@ -49,7 +49,7 @@ pub(super) fn drawn(rng: &mut StdRng, folder: &Path) -> (DraftKind, Content) {
         }
         _ => {
             // The larger ones are kept in parts on the receiver's disk.
-            let bytes_max = BODY_BYTES_MAX >> (2 * rng.random_range(0..5));
+            let bytes_max = BODY_BYTES_MAX >> (2 * rng.random_range(0..4));
             let bytes = rng.random_range(1..=bytes_max) as usize;
             let path = file(folder, bytes, rng.next_u64());
             let content = Content::Body(Kind::File, std::fs::read(&path).unwrap());
