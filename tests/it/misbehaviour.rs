@@ -345,6 +345,34 @@ async fn a_row_of_heavy_pictures_holds_up_another_peers_by_one() {
     }
 }
 
+/// Answers a watch with frames whose times and numbers are as far off as they can be, and goes on with nothing.
+async fn frames_beyond_time(conn: &quinn::Connection, shift: i64) {
+    let (mut send, mut recv) = conn.accept_bi().await.unwrap();
+    let Ok(Opening::Watch(request)) = get(&mut recv).await else { panic!("no watch") };
+    let info = StreamInfo { width: 1, height: 1, fps_milli: 1, deadline_ms: u32::MAX };
+    put(&mut send, &WatchReply::Info(info)).await;
+    let ours = now_us().saturating_add_signed(shift);
+    for (index, captured_at_us) in [(0, ours), (1, 0), (u64::MAX, u64::MAX)] {
+        let mut frame = conn.open_uni().await.unwrap();
+        let (seq, encoded_at_us) = (u64::MAX, 0);
+        let header = FrameHeader {
+            watch: request.watch,
+            seq,
+            index,
+            captured_at_us,
+            encoded_at_us,
+            width: 1,
+            height: 1,
+            size: 1,
+        };
+        put(&mut frame, &header).await;
+        frame.write_all(b"j").await.unwrap();
+        frame.finish().unwrap();
+        let _ = frame.stopped().await;
+    }
+    std::future::pending::<()>().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_ten_years_off_costs_nothing_but_its_own_times() {
     let mut three = Three::new().await;
@@ -372,31 +400,7 @@ async fn a_clock_ten_years_off_costs_nothing_but_its_own_times() {
                     }
                 }
             };
-            let camera = async {
-                let (mut send, mut recv) = eve.conn.accept_bi().await.unwrap();
-                let Ok(Opening::Watch(request)) = get(&mut recv).await else { panic!("no watch") };
-                let info = StreamInfo { width: 1, height: 1, fps_milli: 1, deadline_ms: u32::MAX };
-                put(&mut send, &WatchReply::Info(info)).await;
-                let ours = now_us().saturating_add_signed(shift);
-                for (index, captured_at_us) in [ours, 0, u64::MAX].into_iter().enumerate() {
-                    let mut frame = eve.conn.open_uni().await.unwrap();
-                    let header = FrameHeader {
-                        watch: request.watch,
-                        seq: u64::MAX,
-                        index: if index == 2 { u64::MAX } else { index as u64 },
-                        captured_at_us,
-                        encoded_at_us: 0,
-                        width: 1,
-                        height: 1,
-                        size: 1,
-                    };
-                    put(&mut frame, &header).await;
-                    frame.write_all(b"j").await.unwrap();
-                    frame.finish().unwrap();
-                    let _ = frame.stopped().await;
-                }
-                std::future::pending::<()>().await;
-            };
+            let camera = frames_beyond_time(&eve.conn, shift);
             let watching = async {
                 let mut watch = three.bob.node().watch("eve", WatchOptions::default()).await.unwrap();
                 for _ in 0..3 {
@@ -443,6 +447,39 @@ async fn a_resume_beyond_the_body_is_no_delivery() {
     three.carol_notices_nothing().await;
 }
 
+/// Takes an offer, and a byte a second of its body, until the stream ends.
+async fn read_slowly(eve: Eve) {
+    let (mut send, mut recv) = eve.conn.accept_bi().await.unwrap();
+    let _: Opening = get(&mut recv).await.unwrap();
+    put(&mut send, &DeliveryReply::Resume(Resume { offset: 0 })).await;
+    while recv.read(&mut [0; 1]).await.is_ok_and(|read| read.is_some()) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // The link stays: what was given up is the delivery.
+    eve.conn.closed().await;
+}
+
+/// Offers a file, and a byte a second of its body, until it is no longer taken.
+async fn write_slowly(eve: Arc<Eve>) -> Result<DeliveryReply, String> {
+    let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
+    let mut offer = offer(1, Kind::File, b"");
+    offer.size = 1000;
+    put(&mut send, &Opening::Deliver(offer)).await;
+    let _resume: DeliveryReply = get(&mut recv).await.unwrap();
+    while send.write_all(&[0]).await.is_ok() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    get(&mut recv).await
+}
+
+/// Opens a watch and never reports.
+async fn watch_silently(eve: Arc<Eve>) -> Result<WatchReply, String> {
+    let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
+    put(&mut send, &Opening::Watch(watch_request(1))).await;
+    let _info: WatchReply = get(&mut recv).await.unwrap();
+    get(&mut recv).await
+}
+
 /// A minute of those who are slow on purpose, all at once: bob sends to eve, who reads nothing, and to mallory, who
 /// reads a byte a second; trudy writes a byte a second, and watches without a word.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -471,35 +508,9 @@ async fn who_is_slow_on_purpose_is_given_up_by_name() {
     }
     let large = crate::support::file(three.bob.folder.path(), 3 << 20, 1);
     let large = three.bob.send("mallory", DraftKind::File(large)).await;
-    let reading = tokio::spawn(async move {
-        let (mut send, mut recv) = mallory.conn.accept_bi().await.unwrap();
-        let _: Opening = get(&mut recv).await.unwrap();
-        put(&mut send, &DeliveryReply::Resume(Resume { offset: 0 })).await;
-        // What bob gives up ends the stream.
-        while recv.read(&mut [0; 1]).await.is_ok_and(|read| read.is_some()) {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        mallory
-    });
-    let writer = trudy.clone();
-    let writing = tokio::spawn(async move {
-        let (mut send, mut recv) = writer.conn.open_bi().await.unwrap();
-        let mut offer = offer(1, Kind::File, b"");
-        offer.size = 1000;
-        put(&mut send, &Opening::Deliver(offer)).await;
-        let _resume: DeliveryReply = get(&mut recv).await.unwrap();
-        while send.write_all(&[0]).await.is_ok() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        get(&mut recv).await
-    });
-    let viewer = trudy.clone();
-    let viewing = tokio::spawn(async move {
-        let (mut send, mut recv) = viewer.conn.open_bi().await.unwrap();
-        put(&mut send, &Opening::Watch(watch_request(1))).await;
-        let _info: WatchReply = get(&mut recv).await.unwrap();
-        get::<WatchReply>(&mut recv).await
-    });
+    let reading = tokio::spawn(read_slowly(mallory));
+    let writing = tokio::spawn(write_slowly(trudy.clone()));
+    let viewing = tokio::spawn(watch_silently(trudy.clone()));
 
     match viewing.await.unwrap() {
         Ok(WatchReply::End(end)) => assert!(end.detail.contains("has not reported for 30 s"), "{}", end.detail),
