@@ -146,8 +146,8 @@ fn convert(
         };
     }
     let path = Path::new(what);
-    if !path.is_file() {
-        return Err(Failure::new(format!("{what} is no file: a private key cannot be made from a public one"))
+    if !path.is_file() || file::read_public(path)?.is_some() {
+        return Err(Failure::new(format!("{what} is no private key, and none can be made from a public one"))
             .hint("give the file with the private key, or --to public or --to line"));
     }
     let Some(out) = out else {

@@ -111,8 +111,13 @@ fn every_form_becomes_every_other() {
     assert_eq!(ok(&["key", "convert", &line, "--to", "public"], home), pem);
     assert!(ok(&["id", "k.pub"], home).contains(&line));
     assert_eq!(out(&run(&["key", "convert", "k.pem", "--to", "plain", "-o", "-"], home)), text(home, "k.pem"));
-    fails(&["key", "convert", "k.pub", "--to", "plain", "-o", "x"], home, "public key", "");
-    fails(&["key", "convert", &line, "--to", "plain", "-o", "x"], home, "cannot be made from a public one", "private");
+    fails(&["key", "convert", "k.pub", "--to", "plain", "-o", "x"], home, "k.pub is no private key", "private");
+    fails(
+        &["key", "convert", &line, "--to", "plain", "-o", "x"],
+        home,
+        "none can be made from a public one",
+        "private",
+    );
     fails(&["key", "convert", "k.pem", "--to", "plain"], home, "where", "-o OUT");
     fails(&["id", "p"], home, "not pem", "");
 }
