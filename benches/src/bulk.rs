@@ -30,7 +30,7 @@ pub(crate) fn run(rounds: Option<u32>, only: Option<Stack>) -> Result<Vec<Row>> 
                 wall[at].figures.push(cost.wall.as_secs_f64());
             }
         }
-        let path = miyu::crypto::simd::Backend::chosen().name();
+        let path = miyu::crypto::gcm::Backend::chosen().name();
         Ok(match (&cpu[..], &wall[..]) {
             ([cpu], [wall]) => {
                 vec![

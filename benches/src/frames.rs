@@ -48,7 +48,7 @@ pub(crate) fn run(rounds: Option<u32>) -> Result<Vec<Row>> {
                 p99[at].figures.push(quantile(times, 0.99));
             }
         }
-        let path = miyu::crypto::simd::Backend::chosen().name();
+        let path = miyu::crypto::gcm::Backend::chosen().name();
         Ok(vec![
             Row::beside("bare streams, p50", path, Unit::Milliseconds, &p50[0], &p50[1]),
             Row::beside("bare streams, p99", path, Unit::Milliseconds, &p99[0], &p99[1]),

@@ -45,7 +45,7 @@ pub(crate) fn run(rounds: Option<u32>, only: Option<Stack>) -> Result<Vec<Row>> 
                 costs[at].figures.push(cost.cpu.as_secs_f64() * 1e3 / RESPONDERS as f64);
             }
         }
-        let path = miyu::crypto::simd::Backend::chosen().name();
+        let path = miyu::crypto::gcm::Backend::chosen().name();
         Ok(match (&rates[..], &costs[..]) {
             ([rate], [cost]) => vec![
                 Row::alone("handshakes", path, Unit::PerSecond, rate),

@@ -15,6 +15,7 @@ mod peers;
 mod pinned;
 mod report;
 mod roundtrip;
+mod sealed;
 mod sm2;
 mod sm3;
 mod stacks;
@@ -59,6 +60,8 @@ enum Name {
     Sm3,
     /// SM2
     Sm2,
+    /// Sealed files beside age
+    Sealed,
 }
 
 impl Name {
@@ -71,6 +74,7 @@ impl Name {
             Self::Ciphers => ciphers::run(args.rounds),
             Self::Sm3 => sm3::run(args.rounds),
             Self::Sm2 => sm2::run(args.rounds),
+            Self::Sealed => sealed::run(args.rounds),
         }
     }
 
@@ -83,6 +87,7 @@ impl Name {
             Self::Ciphers => "ciphers: SM4-GCM with 20 bytes of associated data, on every path of this machine",
             Self::Sm3 => "sm3: the digest of one buffer",
             Self::Sm2 => "sm2: one operation at a time",
+            Self::Sealed => "sealed: 1 GiB to one public key, beside the age library",
         }
     }
 }

@@ -131,7 +131,7 @@ impl Report {
 
     /// What a reader must know of the machine to read the figures. Never its name.
     pub(crate) fn machine(&self) {
-        let path = miyu::crypto::simd::Backend::chosen().name();
+        let path = miyu::crypto::gcm::Backend::chosen().name();
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let features = features().join(" ");
         if self.json {

@@ -49,7 +49,7 @@ pub(crate) fn run(rounds: Option<u32>) -> Result<Vec<Row>> {
                 texts.figures.push(median(&waited));
             }
         }
-        let path = miyu::crypto::simd::Backend::chosen().name();
+        let path = miyu::crypto::gcm::Backend::chosen().name();
         Ok(vec![
             Row::beside("bare ping of 64 bytes, a stream each", path, Unit::Microseconds, &pings[0], &pings[1]),
             Row::beside("text, send to receipt, stored at both ends", path, Unit::Microseconds, &texts, &pings[1]),

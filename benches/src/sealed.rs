@@ -62,7 +62,7 @@ pub(crate) fn run(rounds: Option<u32>) -> Result<Vec<Row>> {
             }
         }
     }
-    let path = miyu::crypto::simd::Backend::chosen().name();
+    let path = miyu::crypto::gcm::Backend::chosen().name();
     let rows = CASES.iter().zip(wall.iter().zip(&cpu)).flat_map(|((case, ..), (wall, cpu))| {
         [
             Row::beside(case, path, Unit::Seconds, &wall[0], &wall[1]),

@@ -14,6 +14,7 @@ pub mod jpeg;
 pub mod key_file;
 pub mod mjpeg;
 pub mod picture;
+pub mod sealed;
 #[cfg(fuzzing)]
 pub mod sending;
 #[cfg(fuzzing)]

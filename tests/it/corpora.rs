@@ -76,6 +76,11 @@ fn hidden_bytes() {
 }
 
 #[test]
+fn sealed_files() {
+    replay("sealed", bodies::sealed::run);
+}
+
+#[test]
 fn tables() {
     replay("table", bodies::table::run);
 }
