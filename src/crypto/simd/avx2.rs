@@ -10,6 +10,7 @@ macro_rules! operations {
         use crate::crypto::simd::{batches, clmul, groups};
 
         type V = __m256i;
+        const BASIS: field::Map = field::ENTER;
         use ghash::Sum as Hash;
         pub(in crate::crypto::simd) use ghash::{absorb, powers};
 

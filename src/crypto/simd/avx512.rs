@@ -2,9 +2,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{Avx512, batches, clmul, groups};
+use super::{Avx512, batches, groups};
 
 type V = __m512i;
+const BASIS: field::Map = field::ENTER;
 use ghash::Sum as Hash;
 pub(super) use ghash::{absorb, powers};
 
@@ -175,13 +176,14 @@ fn first(count: usize) -> u64 {
 mod ghash {
     use std::arch::x86_64::*;
 
-    use super::{ADD3, clmul};
+    use super::ADD3;
+    use crate::crypto::simd::clmul as product;
     use crate::crypto::simd::keys::HashKey;
-    use crate::crypto::simd::{Avx512, BLOCK_BYTES, POWERS};
+    use crate::crypto::simd::{Avx512, BLOCK_BYTES, POWERS, ghash};
 
     type W = __m512i;
 
-    clmul::ghash!(Avx512, "avx512f,avx512bw,avx512vl,avx2,ssse3,pclmulqdq,vpclmulqdq", 4);
+    ghash::ghash!(Avx512, "avx512f,avx512bw,avx512vl,avx2,ssse3,pclmulqdq,vpclmulqdq", 4);
 
     #[inline]
     #[target_feature(enable = "avx512f,vpclmulqdq")]
@@ -211,12 +213,12 @@ mod ghash {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
     fn load(data: &[u8; 4 * BLOCK_BYTES]) -> W {
-        _mm512_shuffle_epi8(super::load(data), _mm512_broadcast_i32x4(clmul::reversed()))
+        _mm512_shuffle_epi8(super::load(data), _mm512_broadcast_i32x4(product::reversed()))
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
     fn load_some(data: &[u8]) -> W {
-        _mm512_shuffle_epi8(super::load_some(data), _mm512_broadcast_i32x4(clmul::reversed()))
+        _mm512_shuffle_epi8(super::load_some(data), _mm512_broadcast_i32x4(product::reversed()))
     }
 }

@@ -98,6 +98,27 @@ const ROTATE_2: Map = {
 };
 const KEEP_AND_CARRY: Map = compose(&ENTER, &compose(&[1, 2, 4, 8, 16, 32, 64 ^ 1, 128 ^ 2], &LEAVE));
 
+/// The S-box as a table, for machines that look up in registers.
+#[cfg(target_arch = "aarch64")]
+pub(super) const TABLE: [u8; 256] = {
+    let (mut table, mut at) = ([0; 256], 0);
+    while at < 256 {
+        let inner = apply(&ENTER, at as u8) ^ KEY_CONSTANT;
+        // the inverse is the 254th power
+        let (mut inverse, mut turn) = (1, 0);
+        while turn < 254 {
+            inverse = multiply(inverse, inner);
+            turn += 1;
+        }
+        table[at] = apply(&SBOX, inverse) ^ SBOX_CONSTANT;
+        at += 1;
+    }
+    table
+};
+/// The map that changes nothing.
+#[cfg(target_arch = "aarch64")]
+pub(super) const SAME: Map = [1, 2, 4, 8, 16, 32, 64, 128];
+
 /// The maps that GFNI applies, as its instructions want them.
 pub(super) const ENTER_MATRIX: i64 = matrix(&ENTER);
 pub(super) const LEAVE_MATRIX: i64 = matrix(&LEAVE);

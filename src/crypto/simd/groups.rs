@@ -2,15 +2,16 @@
 //!
 //! A *group* is as many blocks as a register has words, in four registers.
 //!
-//! Of the module that it stands in, the macro wants the register `V` and, on it, `xor`, `xor3`, `splat` (a word),
+//! Of the module that it stands in, the macro wants `BASIS` (the map that `enter` applies), the register `V` and, on it, `xor`, `xor3`, `splat` (a word),
 //! `load`, `store`, `load_some`, `store_some` (fewer bytes than a register's), `enter`, `leave` and `maps` of
 //! [`super::field`], `transpose` (4 × 4 words), `turn` (each word left by bytes) and `reverse_words`.
 
 /// `encrypt`, and what [`super::batches`] builds on.
 macro_rules! groups {
     ($token:ty, $features:literal) => {
+        use crate::crypto::simd::field;
         use crate::crypto::simd::keys::BlockKey;
-        use crate::crypto::simd::{BLOCK_BYTES, Block, Rounds, field};
+        use crate::crypto::simd::{BLOCK_BYTES, Block, Rounds};
 
         /// Bytes of a register.
         const WIDTH: usize = size_of::<V>();
@@ -51,7 +52,7 @@ macro_rules! groups {
         fn enter_nonce(nonce: &[u8; 12]) -> [u32; 3] {
             let mut words = [0; 3];
             for (word, bytes) in words.iter_mut().zip(nonce.as_chunks::<4>().0) {
-                *word = field::apply_to_bytes(&field::ENTER, 0, u32::from_be_bytes(*bytes));
+                *word = field::apply_to_bytes(&BASIS, 0, u32::from_be_bytes(*bytes));
             }
             words
         }

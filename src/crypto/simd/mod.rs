@@ -2,20 +2,24 @@
 //!
 //! A kernel that needs a CPU feature takes a token that only finding the feature gives. All are constant-time:
 //! no table is read at, and no branch taken on, a secret. `MIYU_SIMD` = `portable`, `avx2-aes`, `avx2-vaes`,
-//! `avx2-gfni` or `avx512` switches the back-ends above the named one off; an unknown name is ignored, and one that the
-//! machine lacks means the best below it.
+//! `avx2-gfni`, `avx512`, `neon` or `neon-aes` switches the back-ends above the named one off; an unknown name is
+//! ignored, and one that the machine lacks means the best below it.
 
 // the only folder with unsafe code: intrinsics that read or write memory, and entering code compiled for a
 // feature that was found at run time
 #![allow(unsafe_code)]
 
+// some of its forms are wanted on x86-64 alone
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod field;
 mod keys;
 mod portable;
 
-#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod batches;
-#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod ghash;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod groups;
 
 #[cfg(target_arch = "x86_64")]
@@ -24,6 +28,11 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod clmul;
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(target_arch = "aarch64")]
+mod pmull;
 
 use std::sync::OnceLock;
 
@@ -59,6 +68,12 @@ pub enum Backend {
     /// AVX-512 (F, BW, VL) with GFNI and VPCLMULQDQ.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// NEON, with the S-box's table in registers and the product of bytes.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    /// NEON, with AES's inversion for the S-box and PMULL.
+    #[cfg(target_arch = "aarch64")]
+    NeonAes(NeonAes),
 }
 
 /// A type of no size that only finding the features gives.
@@ -70,7 +85,8 @@ macro_rules! token {
 
         impl $name {
             fn detect() -> Option<Self> {
-                let found = $(std::arch::$detected!($feature))&&*;
+                // the kernels take lane 0 of a register for the lowest address
+                let found = cfg!(target_endian = "little") $(&& std::arch::$detected!($feature))*;
                 found.then_some(Self(()))
             }
         }
@@ -102,6 +118,15 @@ token!(
     is_x86_feature_detected!("avx512f", "avx512bw", "avx512vl", "avx2", "ssse3", "gfni", "pclmulqdq", "vpclmulqdq")
 );
 
+#[cfg(target_arch = "aarch64")]
+token!(Neon, "Proof that NEON was found on this machine.", is_aarch64_feature_detected!("neon"));
+#[cfg(target_arch = "aarch64")]
+token!(
+    NeonAes,
+    "Proof that NEON, AES and PMULL were found on this machine.",
+    is_aarch64_feature_detected!("neon", "aes", "pmull")
+);
+
 /// What the portable back-end does, or what the named item of the others' modules is: a function, which gets the
 /// token and the arguments, or a constant.
 macro_rules! dispatch {
@@ -123,6 +148,14 @@ macro_rules! dispatch {
             #[cfg(target_arch = "x86_64")]
             $crate::crypto::simd::Backend::Avx512(_token) => {
                 $crate::crypto::simd::avx512::$name $((_token, $($argument),*))?
+            }
+            #[cfg(target_arch = "aarch64")]
+            $crate::crypto::simd::Backend::Neon(_token) => {
+                $crate::crypto::simd::neon::plain::$name $((_token, $($argument),*))?
+            }
+            #[cfg(target_arch = "aarch64")]
+            $crate::crypto::simd::Backend::NeonAes(_token) => {
+                $crate::crypto::simd::neon::aes::$name $((_token, $($argument),*))?
             }
         }
     };
@@ -152,7 +185,9 @@ impl Backend {
             Avx2Gfni::detect().map(Self::Avx2Gfni),
             Avx512::detect().map(Self::Avx512),
         ];
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        let fast = [Neon::detect().map(Self::Neon), NeonAes::detect().map(Self::NeonAes)];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let fast = [None; 0];
         [Self::Portable].into_iter().chain(fast.into_iter().flatten()).collect()
     }
@@ -174,6 +209,10 @@ impl Backend {
             Self::Avx2Gfni(_) => 3,
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => 4,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => 5,
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonAes(_) => 6,
         }
     }
 
@@ -184,12 +223,18 @@ impl Backend {
 
     /// Whether the kernels keep their state, and so want their round keys, in the basis of [`field`].
     fn in_basis(self) -> bool {
-        self != Self::Portable
+        match self {
+            Self::Portable => false,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => false,
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            _ => true,
+        }
     }
 }
 
 /// From the slowest to the fastest.
-const NAMES: [&str; 5] = ["portable", "avx2-aes", "avx2-vaes", "avx2-gfni", "avx512"];
+const NAMES: [&str; 7] = ["portable", "avx2-aes", "avx2-vaes", "avx2-gfni", "avx512", "neon", "neon-aes"];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

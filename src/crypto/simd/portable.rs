@@ -243,6 +243,11 @@ pub(super) fn multiply(a: u128, b: u128) -> u128 {
     let low = carryless(a0, b0);
     let high = carryless(a1, b1);
     let middle = carryless(a0 ^ a1, b0 ^ b1) ^ low ^ high;
+    reduce(low, middle, high)
+}
+
+/// The product times x⁻¹²⁸, modulo.
+pub(super) fn reduce(low: u128, middle: u128, high: u128) -> u128 {
     let ([v0, v1], [v2, v3]) = (halves(low ^ middle << 64), halves(high ^ middle >> 64));
     // adding a multiple of the modulus that clears the lowest 64 bits, twice
     let v1 = v1 ^ v0 << 63 ^ v0 << 62 ^ v0 << 57;
