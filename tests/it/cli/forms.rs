@@ -119,7 +119,6 @@ fn every_form_becomes_every_other() {
         "private",
     );
     fails(&["key", "convert", "k.pem", "--to", "plain"], home, "where", "-o OUT");
-    fails(&["id", "p"], home, "not pem", "");
 }
 
 #[test]
