@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use miyu::crypto::sm2::PublicKey;
 use miyu::identity::Identity;
 use miyu::media::camera::{Settings, SourceSpec};
-use miyu::node::{CameraPlan, DraftKind, WatchHandle, WatchNews, WatchOptions};
+use miyu::node::{CameraPlan, DraftKind, WatchHandle, WatchNews};
 use miyu::quic::Traffic;
 use miyu::quic::admission::INCOMING_MAX;
 use rand::rngs::StdRng;
@@ -22,7 +22,7 @@ use crate::strangers::{
     answers, carol_through_a_relay, coalesced, initials_to, is_answered, issued_id, linked_pair, long_header,
     recorded_initial, socket,
 };
-use crate::support::{ALL, Actor, PATIENCE, bare, entry};
+use crate::support::{ALL, Actor, PATIENCE, bare, entry, watch_published};
 
 /// What strangers send in all.
 const DATAGRAMS: usize = 100_000;
@@ -212,17 +212,19 @@ async fn a_hundred_thousand_datagrams_get_none_back_and_sessions_go_on() {
     let (carol, seen) = carol_through_a_relay(&mut bob).await;
     alice.node().ping("bob").await.unwrap();
     let eve = Identity::generate();
+    let live = seen.lock().unwrap().clone();
+    let live_id = issued_id(&seen);
     let material = Material {
-        live: seen.lock().unwrap().clone(),
+        live,
         ended,
-        live_id: issued_id(&seen),
-        to_live_id: initials_to(&issued_id(&seen), &mut StdRng::seed_from_u64(3)),
+        to_live_id: initials_to(&live_id, &mut StdRng::seed_from_u64(3)),
+        live_id,
         wrong_key: recorded_initial(&eve, eve.public()).await,
         knock: recorded_initial(&eve, bob.identity.public()).await,
     };
     bob.node().publish(plan()).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let watch = alice.node().watch("bob", WatchOptions::default()).await.unwrap();
+    let watch = watch_published(&alice, "bob").await;
     let watching = tokio::spawn(see(watch, stop.clone()));
 
     let mut rng = StdRng::seed_from_u64(0x7374_7261);

@@ -16,7 +16,7 @@ use miyu::wire::{
 use tokio::runtime::Handle;
 
 use crate::raw::{Eve, get, hello, offer, put, refused};
-use crate::support::{ALL, Actor, PATIENCE, entry};
+use crate::support::{ALL, Actor, PATIENCE, entry, watch_published};
 
 /// The code with which a link is closed for a breach.
 const PROTOCOL: u64 = 4;
@@ -42,7 +42,7 @@ impl Three {
         bob.node().publish(plan).await;
         let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob_id, Some(address), ALL)]);
         carol.start().await;
-        let watch = carol.node().watch("bob", WatchOptions::default()).await.unwrap();
+        let watch = watch_published(&carol, "bob").await;
         Self { bob, carol, watch, eve }
     }
 
@@ -499,7 +499,7 @@ async fn who_is_slow_on_purpose_is_given_up_by_name() {
     let mallory = Eve::enter(&three.bob, &mallory_id).await;
     let trudy = Arc::new(Eve::enter(&three.bob, &trudy_id).await);
     three.carol.node().connect("bob").await.unwrap();
-    let watch = three.carol.node().watch("bob", WatchOptions::default()).await.unwrap();
+    let watch = watch_published(&three.carol, "bob").await;
     three.watch = watch;
 
     let mut unread = HashSet::new();

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use miyu::config::{Address, Allow, Peer};
 use miyu::identity::{Identity, PeerId};
-use miyu::node::{Arrived, Draft, DraftKind, Event, MessageId, Node, Role, Settings};
+use miyu::node::{
+    Arrived, Draft, DraftKind, Event, MessageId, Node, Reason, Role, Settings, WatchError, WatchHandle, WatchOptions,
+};
 use miyu::quic::{Endpoint, Options, Trust};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -126,6 +128,19 @@ impl Actor {
         }
         self.concluded[&id].clone()
     }
+}
+
+/// A watch of a camera that was published a moment ago: publishing tells nobody when it is done.
+pub(crate) async fn watch_published(viewer: &Actor, camera: &str) -> WatchHandle {
+    let opening = async {
+        loop {
+            match viewer.node().watch(camera, WatchOptions::default()).await {
+                Err(WatchError::Refused { reason: Reason::NoCamera, .. }) => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, opening).await.expect("a camera")
 }
 
 /// Alice, who dials bob, both started.
