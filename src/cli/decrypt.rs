@@ -139,7 +139,7 @@ fn opened(opener: Opener, mut input: Input, target: Target, printer: &Printer) -
         let written = opener.open(&mut input, &mut output, &mut stop.watch(&bar));
         bar.finish_and_clear();
         let written = written?;
-        output.finish()?;
+        output.finish(stop)?;
         Ok(written)
     })
 }

@@ -97,7 +97,7 @@ fn sealed(mut input: Input, recipients: Vec<Recipient>, target: Target, printer:
         let sizes = seal::encrypt(&recipients, &mut input, &mut output, &mut system_rng(), &mut watch);
         bar.finish_and_clear();
         let sizes = sizes?;
-        output.finish()?;
+        output.finish(stop)?;
         Ok(sizes)
     })
 }

@@ -154,8 +154,9 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Waits until the disk has it, and gives it its name.
-    pub(super) fn finish(self) -> Outcome {
+    /// Waits until the disk has it, and gives it its name; not where `stop` was asked for meanwhile: Ctrl+C ends the
+    /// program that writes our stdin too, and what it has left is no whole input.
+    pub(super) fn finish(self, stop: &Stop) -> Outcome {
         let (file, path, replaces) = match self {
             Self::Stdout { .. } => {
                 return io::stdout().flush().map_err(|error| Failure::new(format!("cannot write to stdout: {error}")));
@@ -164,6 +165,9 @@ impl Output {
         };
         let broken = |error: &io::Error| Failure::file("write", &path, error);
         file.as_file().sync_all().map_err(|error| broken(&error))?;
+        if stop.asked() {
+            return Err(interrupted());
+        }
         // whatever came to be there since the work began is kept
         let named = if replaces { file.persist(&path) } else { file.persist_noclobber(&path) };
         named.map_err(|error| broken(&error.error))?;
@@ -237,16 +241,24 @@ pub(super) fn interruptible<T: Send + 'static>(work: impl FnOnce(&Stop) -> Outco
             () = node::interrupted() => {
                 stop.asked.store(true, Ordering::Relaxed);
                 // work that waits for its input notices nothing, and ends with the process
-                let _ = tokio::time::timeout(NOTICE, &mut task).await;
+                let noticed = tokio::time::timeout(NOTICE, &mut task).await;
+                if let Ok(Ok(done @ Ok(_))) = noticed {
+                    // it had its name before it was asked to stop
+                    return done;
+                }
                 if let Some(path) = stop.unfinished.lock().unwrap_or_else(PoisonError::into_inner).take() {
                     // gone already if the work noticed, or finished
                     let _ = fs::remove_file(path);
                 }
-                return Err(Failure::new("interrupted").hint("nothing was written; run the command again"));
+                return Err(interrupted());
             }
         };
         ended.map_err(|error| Failure::new(format!("the work stopped: {error}")))?
     })
+}
+
+fn interrupted() -> Failure {
+    Failure::new("interrupted").hint("nothing was written; run the command again")
 }
 
 /// Writes an output that is in memory already.
@@ -255,7 +267,7 @@ pub(super) fn write_whole(target: Target, private: bool, bytes: Vec<u8>) -> Outc
     interruptible(move |stop| {
         let mut output = target.create(private, stop)?;
         output.write_all(&bytes).map_err(|error| Failure::new(format!("cannot write the output: {error}")))?;
-        output.finish()
+        output.finish(stop)
     })
 }
 

@@ -30,7 +30,7 @@ const SEED: u64 = 1;
 /// Runs of one test under way at one time: they wait for timers most of the time.
 const RUNS_AT_ONCE: usize = 24;
 /// Nothing a link does may hold a run up for longer.
-const RUN_PATIENCE: Duration = Duration::from_secs(180);
+const RUN_PATIENCE: Duration = Duration::from_secs(300);
 /// Ports that systems do not give to sockets that ask for any.
 const PORTS: RangeInclusive<u16> = 10_240..=32_000;
 
