@@ -31,6 +31,7 @@ impl Actor {
             table: None,
             key_update: Duration::from_secs(600),
             new_handshake: Duration::from_secs(3600),
+            history: HistorySettings::default(),
         };
         let (node, events) = Node::start(identity.clone(), settings).await?;
         Ok(Self { node, events, _folder: folder })

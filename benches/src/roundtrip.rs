@@ -85,7 +85,7 @@ async fn echo(connection: Connection) -> Result<()> {
 /// From the call to the event that says "delivered".
 async fn text(alice: &mut Actor) -> Result<Duration> {
     let start = Instant::now();
-    let draft = Draft { kind: DraftKind::Text("is the kettle on?".to_owned()), name: None };
+    let draft = Draft { kind: DraftKind::Text("is the kettle on?".to_owned()), name: None, reply_to: None };
     let sent = alice.node.send("bob", draft).await?;
     alice.wait(|event| matches!(event, Event::Delivered { id, .. } if id == sent).then_some(())).await?;
     Ok(start.elapsed())

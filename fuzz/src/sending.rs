@@ -97,6 +97,7 @@ fn enqueue(theatre: &Theatre, input: &mut Bytes<'_>) -> (Message, Vec<u8>) {
         hidden: None,
         name: None,
         mime: None,
+        target: None,
     };
     let lease = Lease { owner: theatre.stage.instance(), until_ms: i64::MAX };
     (theatre.stage.store().enqueue(new, 0, Some(lease)).expect("room for it"), body)

@@ -15,6 +15,7 @@ mod passphrase;
 mod ping;
 mod print;
 mod run;
+mod save;
 mod send;
 mod sign;
 mod speed;

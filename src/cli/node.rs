@@ -85,6 +85,7 @@ pub(super) async fn start(loaded: &Loaded, role: Role) -> Outcome<(Node, mpsc::R
         table: Some(std::sync::Arc::new(loaded.config.clone())),
         key_update: loaded.config.link.key_update,
         new_handshake: loaded.config.link.new_handshake,
+        history: loaded.config.history,
     };
     Ok(Node::start(loaded.identity.clone(), settings).await?)
 }

@@ -1,17 +1,16 @@
 //! `miyu run` and `miyu camera`: the headless peer.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::node::Loaded;
-use super::print::{Printer, shown, size};
-use super::{Failure, Global, Outcome, node};
+use super::print::{Printer, count, shown, size};
+use super::{Failure, Global, Outcome, node, save};
 use crate::identity::fingerprint;
 use crate::media::camera::{Settings, SourceSpec};
-use crate::node::history::Kind;
-use crate::node::{Arrived, CameraPlan, Event, Role};
+use crate::node::history::{History, Kind};
+use crate::node::{Arrived, CameraPlan, Direction, Event, Role};
 
 /// Flags of `miyu run`.
 #[derive(Debug, clap::Args)]
@@ -73,13 +72,14 @@ async fn serve(loaded: &Loaded, options: &RunOptions, plan: Option<CameraPlan>, 
     if let Some(plan) = plan {
         node.publish(plan).await;
     }
+    let saving = options.save.clone().map(|folder| Saving { folder, history: node.history() });
     let stop = node::interrupted();
     tokio::pin!(stop);
     let mut hangups = node::Hangups::new();
     loop {
         tokio::select! {
             event = events.recv() => match event {
-                Some(event) => show(&event, options.save.as_deref(), printer),
+                Some(event) => show(&event, saving.as_ref(), printer),
                 None => break,
             },
             // What came of it is told by events.
@@ -91,22 +91,43 @@ async fn serve(loaded: &Loaded, options: &RunOptions, plan: Option<CameraPlan>, 
     node.shutdown().await;
     // What came in the meantime is on disk, and is told.
     while let Ok(event) = events.try_recv() {
-        show(&event, options.save.as_deref(), printer);
+        show(&event, saving.as_ref(), printer);
     }
     Ok(())
 }
 
-fn show(event: &Event, save: Option<&Path>, printer: &Printer) {
+/// Where to write what arrives, in the clear.
+struct Saving {
+    folder: PathBuf,
+    history: History,
+}
+
+impl Saving {
+    /// What says something about another message is no file.
+    fn save(&self, arrived: &Arrived, printer: &Printer) -> Option<PathBuf> {
+        if !arrived.kind.is_content() {
+            return None;
+        }
+        let saved = match self.history.message(&arrived.peer, Direction::In, &arrived.id) {
+            Ok(Some(message)) => save::message(&self.history, &self.folder, &message),
+            // deleted meanwhile
+            Ok(None) => return None,
+            Err(error) => Err(error.into()),
+        };
+        saved.map_err(|error| printer.note(&format!("error: {} could not be saved: {}", arrived.id, error.error))).ok()
+    }
+}
+
+fn show(event: &Event, saving: Option<&Saving>, printer: &Printer) {
     match event {
         Event::Message(arrived) => {
-            let saved = save.and_then(|folder| match save_files(folder, arrived) {
-                Ok(path) => Some(path),
-                Err(error) => {
-                    printer.note(&format!("error: {} could not be saved: {error}", arrived.id));
-                    None
-                }
-            });
+            let saved = saving.and_then(|saving| saving.save(arrived, printer));
             message(arrived, saved.as_deref(), printer);
+        }
+        Event::Read { by, ids } => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let value = json!({ "event": "read", "by": by, "ids": ids });
+            printer.result(&value, || format!("{by} has read {}", count(ids.len(), "message")));
         }
         Event::Delivered { id, to, bytes, ms } => {
             let value = json!({ "event": "delivered", "id": id.to_string(), "to": to, "bytes": bytes, "ms": ms });
@@ -121,17 +142,21 @@ fn show(event: &Event, save: Option<&Path>, printer: &Printer) {
 }
 
 fn message(arrived: &Arrived, saved: Option<&Path>, printer: &Printer) {
-    let path = saved.or(arrived.path.as_deref()).map(|path| path.display().to_string());
+    let path = saved.map(|path| path.display().to_string());
     let value = json!({
         "event": "message", "id": arrived.id.to_string(), "from": arrived.from, "kind": arrived.kind.as_str(),
         "text": arrived.text, "hidden": arrived.hidden, "path": path, "bytes": arrived.bytes,
-        "name": arrived.name, "mime": arrived.mime,
+        "name": arrived.name, "mime": arrived.mime, "target": arrived.target.map(|target| target.id.to_string()),
     });
     printer.result(&value, || {
         let from = &arrived.from;
-        let mut line = match &arrived.text {
-            Some(text) => format!("{from}: {}", shown(text)),
-            None => {
+        let mut line = match (&arrived.text, arrived.kind) {
+            (_, Kind::Deletion) => format!("{from} took a message back"),
+            (Some(text), Kind::Edit) => format!("{from} changed a message: {}", shown(text)),
+            (Some(text), Kind::Reaction) if text.is_empty() => format!("{from} took a reaction back"),
+            (Some(text), Kind::Reaction) => format!("{from} reacts: {}", shown(text)),
+            (Some(text), _) => format!("{from}: {}", shown(text)),
+            (None, _) => {
                 let name = arrived.name.as_deref().map(|name| format!(" {}", shown(name))).unwrap_or_default();
                 format!("{from} sent a {}{name} ({})", arrived.kind.as_str(), size(arrived.bytes))
             }
@@ -193,56 +218,6 @@ fn link_news(event: &Event, printer: &Printer) {
             });
         }
         Event::Typing { .. } | Event::Progress { .. } => {}
-        Event::Message(_) | Event::Delivered { .. } | Event::Failed { .. } => {}
+        Event::Message(_) | Event::Delivered { .. } | Event::Failed { .. } | Event::Read { .. } => {}
     }
-}
-
-/// Copies a message into the folder, in the clear. Names are ours but for a harmless rest of the sender's; nothing that
-/// stands there is overwritten.
-fn save_files(folder: &Path, arrived: &Arrived) -> std::io::Result<PathBuf> {
-    let path = match (&arrived.text, &arrived.path) {
-        (Some(text), _) => {
-            let path = folder.join(format!("{}.txt", arrived.id));
-            create(&path)?.write_all(text.as_bytes())?;
-            path
-        }
-        (None, Some(body)) => {
-            let path = folder.join(format!("{}-{}", arrived.id, harmless(arrived)));
-            std::io::copy(&mut std::fs::File::open(body)?, &mut create(&path)?)?;
-            path
-        }
-        (None, None) => return Err(std::io::Error::other("it has no body")),
-    };
-    if let Some(hidden) = &arrived.hidden {
-        create(&folder.join(format!("{}.hidden.txt", arrived.id)))?.write_all(hidden.as_bytes())?;
-    }
-    Ok(path)
-}
-
-/// A new file for its owner alone; a file or link that stands there is left as it is.
-fn create(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// Letters, digits, dots, dashes and underscores of the sender's name, without a leading dot; the id before it makes
-/// it unique.
-fn harmless(arrived: &Arrived) -> String {
-    let fallback = match arrived.kind {
-        Kind::Text => "text.txt",
-        Kind::Picture => "picture.png",
-        Kind::Clip => "clip.wav",
-        Kind::File => "file",
-    };
-    let name = arrived.name.as_deref().unwrap_or(fallback);
-    let kept: String = name
-        .chars()
-        .map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
-        .take(100)
-        .collect();
-    let kept = kept.trim_start_matches('.');
-    if kept.is_empty() { fallback.to_owned() } else { kept.to_owned() }
 }

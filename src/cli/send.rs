@@ -16,12 +16,12 @@ use crate::media::clip;
 use crate::node::hidden;
 use crate::node::history::History;
 use crate::node::limits::{CLIP_BYTES_MAX, PICTURE_BYTES_MAX, TEXT_BYTES_MAX};
-use crate::node::{DialError, Direction, Draft, DraftKind, Event, LinkInfo, MessageId, Node, Role, State};
+use crate::node::{DialError, Direction, Draft, DraftKind, Event, LinkInfo, MessageId, Node, Role, State, Target};
 
 /// Flags of `miyu send`.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "miyu send [OPTIONS] <PEER> <TEXT|--image FILE|--clip WAV|--file FILE>")]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["text", "image", "clip", "file"]))]
+#[command(override_usage = "miyu send [OPTIONS] <PEER> <TEXT|--image FILE|--clip WAV|--file FILE|--delete ID>")]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["text", "image", "clip", "file", "delete"]))]
 pub(super) struct Options {
     /// A peer of the table
     peer: String,
@@ -42,6 +42,18 @@ pub(super) struct Options {
     /// Send any file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// The message that this one answers
+    #[arg(long, value_name = "ID", conflicts_with_all = ["edit", "react", "delete"])]
+    reply_to: Option<MessageId>,
+    /// Give this message of ours the new TEXT
+    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file", "react"])]
+    edit: Option<MessageId>,
+    /// Put TEXT, an emoji say, beside this message; an empty TEXT takes it back
+    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file"])]
+    react: Option<MessageId>,
+    /// Take this message of ours back, on both sides
+    #[arg(long, value_name = "ID")]
+    delete: Option<MessageId>,
     /// Give up after this long without progress; the message stays in the outbox
     #[arg(long, value_name = "SECS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     timeout: u64,
@@ -57,7 +69,8 @@ const POLL: Duration = Duration::from_millis(500);
 pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -> Outcome {
     let loaded = node::load(global)?;
     node::check_peer(&loaded, &options.peer)?;
-    let draft = draft(options, printer)?;
+    let mut draft = draft(options, printer)?;
+    about_another(options, &loaded, &mut draft)?;
     let (node, events) = node::start(&loaded, Role::OneShot).await?;
     let queued = node.send(&options.peer, draft).await.map_err(Failure::from);
     let wait = match queued.and_then(|id| Wait::new(options, printer, &loaded, id)) {
@@ -84,11 +97,39 @@ pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -
     }
 }
 
+/// Replies, edits, deletions and reactions name a message of the history.
+fn about_another(options: &Options, loaded: &Loaded, draft: &mut Draft) -> Outcome {
+    let target = |id: MessageId| -> Outcome<Target> {
+        let history = History::open(&loaded.data, &loaded.identity)?;
+        let peer = loaded.config.peer_named(&options.peer)?.id;
+        for direction in [Direction::In, Direction::Out] {
+            if history.message(&peer, direction, &id)?.is_some() {
+                return Ok(Target { direction, id });
+            }
+        }
+        Err(Failure::new(format!("there is no message {id} in the conversation with {}", options.peer))
+            .hint(format!("`miyu history {} --json` lists the messages with their ids", options.peer)))
+    };
+    draft.reply_to = options.reply_to.map(target).transpose()?;
+    let text = match &draft.kind {
+        DraftKind::Text(text) => text.clone(),
+        _ => String::new(),
+    };
+    if let Some(of) = options.edit {
+        draft.kind = DraftKind::Edit { of: target(of)?.id, text };
+    } else if let Some(to) = options.react {
+        draft.kind = DraftKind::React { to: target(to)?, text };
+    } else if let Some(of) = options.delete {
+        draft.kind = DraftKind::Delete { of: target(of)?.id };
+    }
+    Ok(())
+}
+
 fn draft(options: &Options, printer: &Printer) -> Outcome<Draft> {
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
     if let Some(text) = &options.text {
         let text = if text == "-" { stdin_text()? } else { text.clone() };
-        return Ok(Draft { kind: DraftKind::Text(text), name: None });
+        return Ok(Draft { kind: DraftKind::Text(text), name: None, reply_to: None });
     }
     if let Some(path) = &options.image {
         let bytes = node::read_file(path, PICTURE_BYTES_MAX)?;
@@ -98,7 +139,7 @@ fn draft(options: &Options, printer: &Printer) -> Outcome<Draft> {
         {
             printer.note(&format!("note: {conversion}"));
         }
-        return Ok(Draft { kind: DraftKind::Picture { bytes, hide }, name: name(path) });
+        return Ok(Draft { kind: DraftKind::Picture { bytes, hide }, name: name(path), reply_to: None });
     }
     if let Some(path) = &options.clip {
         let bytes = node::read_file(path, CLIP_BYTES_MAX)?;
@@ -113,12 +154,15 @@ fn draft(options: &Options, printer: &Printer) -> Outcome<Draft> {
         if info.silent {
             printer.note("note: this clip is silent throughout");
         }
-        return Ok(Draft { kind: DraftKind::Clip(bytes), name: name(path) });
+        return Ok(Draft { kind: DraftKind::Clip(bytes), name: name(path), reply_to: None });
+    }
+    if let Some(of) = options.delete {
+        return Ok(Draft { kind: DraftKind::Delete { of }, name: None, reply_to: None });
     }
     let Some(path) = &options.file else {
         return Err(Failure::new("nothing to send").hint("give a text, --image, --clip or --file"));
     };
-    Ok(Draft { kind: DraftKind::File(path.clone()), name: name(path) })
+    Ok(Draft { kind: DraftKind::File(path.clone()), name: name(path), reply_to: None })
 }
 
 fn hidden_text(options: &Options) -> Outcome<Option<String>> {
@@ -159,7 +203,7 @@ struct Wait<'a> {
 
 impl<'a> Wait<'a> {
     fn new(options: &'a Options, printer: &'a Printer, loaded: &Loaded, id: MessageId) -> Outcome<Self> {
-        let history = History::open(&loaded.data)?;
+        let history = History::open(&loaded.data, &loaded.identity)?;
         let peer = loaded.config.peer_named(&options.peer)?.id;
         let bar = if printer.shows_progress() { ProgressBar::new(0) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
@@ -278,7 +322,7 @@ impl<'a> Wait<'a> {
             return Ok(None);
         };
         match message.state {
-            State::Delivered => Ok(Some(message.bytes)),
+            State::Delivered | State::Read => Ok(Some(message.bytes)),
             State::Failed => Err(self.refused(message.reason.as_deref().unwrap_or("no reason given"))),
             _ => Ok(None),
         }

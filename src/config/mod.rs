@@ -40,6 +40,13 @@ pub const NEW_HANDSHAKE_MINUTES_DEFAULT: u64 = 60;
 /// Minutes between fresh handshakes at most.
 pub const NEW_HANDSHAKE_MINUTES_MAX: u64 = 24 * 60;
 
+/// GiB that history and attachments take at most when the table does not say.
+pub const QUOTA_GIB_DEFAULT: u64 = 16;
+/// The largest quota in GiB.
+pub const QUOTA_GIB_MAX: u64 = 1 << 20;
+/// The longest time that messages can be kept in days: a hundred years.
+pub const KEEP_DAYS_MAX: u64 = 36_500;
+
 /// A peer table without faults.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -51,6 +58,8 @@ pub struct Config {
     pub peers: Vec<Peer>,
     /// How often the keys of a link are renewed.
     pub link: LinkSettings,
+    /// What is kept of the history, and what others learn of our reading.
+    pub history: HistorySettings,
     // the line of each peer's key, for `check_own_key`
     key_lines: Vec<usize>,
 }
@@ -113,6 +122,23 @@ impl Default for LinkSettings {
             key_update: Duration::from_secs(KEY_UPDATE_MINUTES_DEFAULT * 60),
             new_handshake: Duration::from_secs(NEW_HANDSHAKE_MINUTES_DEFAULT * 60),
         }
+    }
+}
+
+/// The `[history]` part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// Whether peers are told how far we have read.
+    pub read_receipts: bool,
+    /// How long messages are kept; `None` for ever.
+    pub keep: Option<Duration>,
+    /// Bytes that history and attachments take at most.
+    pub quota_bytes: u64,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        HistorySettings { read_receipts: true, keep: None, quota_bytes: QUOTA_GIB_DEFAULT << 30 }
     }
 }
 

@@ -98,6 +98,33 @@ impl<'t, 'i> Section<'t, 'i> {
         }
     }
 
+    /// A number from 1 to `max`; `None` where there is none, or none that can be used.
+    pub(super) fn whole_number(
+        &self,
+        key: &str,
+        (example, max): (u64, u64),
+        unit: &str,
+        faults: &mut Faults<'_>,
+    ) -> Option<u64> {
+        let (_, value) = self.find(key)?;
+        let example = format!("{key} = {example}, in {unit} from 1 to {max}");
+        let read = match value.get_ref().as_integer() {
+            Some(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            None => {
+                self.wrong_type(key, value, "a whole number", &example, faults);
+                return None;
+            }
+        };
+        match read {
+            Some(number) if (1..=max).contains(&number) => Some(number),
+            _ => {
+                let what = format!("`{key}` in {} is not within 1 to {max}", self.title);
+                faults.add(value.span().start, what, format!("write {example}"));
+                None
+            }
+        }
+    }
+
     pub(super) fn wrong_type(
         &self,
         key: &str,

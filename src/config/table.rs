@@ -10,18 +10,23 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{Faults, shown};
 use super::section::{Faulty, Section, suggest};
 use super::{
-    ADDRESSES_MAX, Address, Allow, Config, ConfigError, ConfigErrors, DEFAULT_PORT, FILE_BYTES_MAX,
-    KEY_UPDATE_MINUTES_DEFAULT, KEY_UPDATE_MINUTES_MAX, LinkSettings, Me, NAME_BYTES_MAX,
-    NEW_HANDSHAKE_MINUTES_DEFAULT, NEW_HANDSHAKE_MINUTES_MAX, PEERS_MAX, Peer, absolute, default_data,
+    ADDRESSES_MAX, Address, Allow, Config, ConfigError, ConfigErrors, DEFAULT_PORT, FILE_BYTES_MAX, HistorySettings,
+    KEEP_DAYS_MAX, KEY_UPDATE_MINUTES_DEFAULT, KEY_UPDATE_MINUTES_MAX, LinkSettings, Me, NAME_BYTES_MAX,
+    NEW_HANDSHAKE_MINUTES_DEFAULT, NEW_HANDSHAKE_MINUTES_MAX, PEERS_MAX, Peer, QUOTA_GIB_DEFAULT, QUOTA_GIB_MAX,
+    absolute, default_data,
 };
 use crate::crypto::sm2::PublicKey;
 use crate::identity::{PeerId, parse_key_line};
 
-const TOP_KEYS: &[&str] = &["me", "peer", "link"];
+const TOP_KEYS: &[&str] = &["me", "peer", "link", "history"];
 const ME_KEYS: &[&str] = &["name", "key", "listen", "data"];
 const PEER_KEYS: &[&str] = &["name", "key", "address", "allow"];
 const LINK_KEYS: &[&str] = &["key_update_minutes", "new_handshake_minutes"];
+const HISTORY_KEYS: &[&str] = &["read_receipts", "keep_days", "quota_gib"];
 const RIGHTS: &[&str] = &["chat", "camera"];
+
+/// What an example of `keep_days` says.
+const KEEP_DAYS_EXAMPLE: u64 = 365;
 
 const ME_NAME: &str = "name = \"alice\"";
 const ME_KEY: &str = "key = \"keys/alice.pem\", the file that `miyu keygen` wrote";
@@ -98,7 +103,11 @@ fn read_root(root: &DeTable<'_>, path: &Path, faults: &mut Faults<'_>) -> Option
         Ok(Some(section)) => read_link(&section, faults),
         Ok(None) | Err(Faulty) => LinkSettings::default(),
     };
-    Some(Config { path: path.to_path_buf(), me: me?, peers, link, key_lines })
+    let history = match top.section("history", "[history]", faults) {
+        Ok(Some(section)) => read_history(&section, faults),
+        Ok(None) | Err(Faulty) => HistorySettings::default(),
+    };
+    Some(Config { path: path.to_path_buf(), me: me?, peers, link, history, key_lines })
 }
 
 fn read_me(section: &Section<'_, '_>, path: &Path, faults: &mut Faults<'_>) -> Option<Me> {
@@ -374,28 +383,30 @@ fn read_allow(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> Option<Allo
 fn read_link(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> LinkSettings {
     section.refuse_unknown(LINK_KEYS, faults);
     let mut minutes = |key: &str, default: u64, max: u64| {
-        let Some((_, value)) = section.find(key) else {
-            return Duration::from_secs(default * 60);
-        };
-        let example = format!("{key} = {default}, in minutes from 1 to {max}");
-        let read = match value.get_ref().as_integer() {
-            Some(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
-            None => {
-                section.wrong_type(key, value, "a whole number", &example, faults);
-                return Duration::from_secs(default * 60);
-            }
-        };
-        match read {
-            Some(number) if (1..=max).contains(&number) => Duration::from_secs(number * 60),
-            _ => {
-                let what = format!("`{key}` in [link] is not within 1 to {max}");
-                faults.add(value.span().start, what, format!("write {example}"));
-                Duration::from_secs(default * 60)
-            }
-        }
+        let minutes = section.whole_number(key, (default, max), "minutes", faults).unwrap_or(default);
+        Duration::from_secs(minutes * 60)
     };
     LinkSettings {
         key_update: minutes("key_update_minutes", KEY_UPDATE_MINUTES_DEFAULT, KEY_UPDATE_MINUTES_MAX),
         new_handshake: minutes("new_handshake_minutes", NEW_HANDSHAKE_MINUTES_DEFAULT, NEW_HANDSHAKE_MINUTES_MAX),
+    }
+}
+
+fn read_history(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> HistorySettings {
+    section.refuse_unknown(HISTORY_KEYS, faults);
+    let default = HistorySettings::default();
+    let days = section.whole_number("keep_days", (KEEP_DAYS_EXAMPLE, KEEP_DAYS_MAX), "days", faults);
+    let quota = section.whole_number("quota_gib", (QUOTA_GIB_DEFAULT, QUOTA_GIB_MAX), "GiB", faults);
+    let read_receipts = match section.find("read_receipts") {
+        None => default.read_receipts,
+        Some((_, value)) => value.get_ref().as_bool().unwrap_or_else(|| {
+            section.wrong_type("read_receipts", value, "true or false", "read_receipts = false", faults);
+            default.read_receipts
+        }),
+    };
+    HistorySettings {
+        read_receipts,
+        keep: days.map(|days| Duration::from_secs(days * 24 * 3600)),
+        quota_bytes: quota.map_or(default.quota_bytes, |gib| gib << 30),
     }
 }

@@ -10,8 +10,10 @@ use tracing::{debug, info};
 
 use super::io::{self, ReadHalf, StreamError};
 use super::link::{Link, close};
+use super::reading;
 use super::shared::{Shared, now_us};
 use super::types::Event;
+use crate::store::MessageId;
 use crate::wire::{Control, Pong, WireError};
 
 /// A round trip is measured this often, for the offset between the clocks.
@@ -112,6 +114,7 @@ fn take(shared: &Arc<Shared>, link: &Arc<Link>, control: Control) {
         Control::Typing(typing) => {
             shared.emit(Event::Typing { peer: link.peer.name.clone(), active: typing.active });
         }
+        Control::Read(read) => reading::told(shared, link, MessageId(*read.id)),
         Control::Bye(bye) => {
             debug!(peer = %link.peer.name, detail = %io::clean(&bye.detail), "the peer says goodbye");
         }

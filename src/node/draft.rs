@@ -12,8 +12,10 @@ use super::table::Entry;
 use super::types::{Draft, DraftKind, Role, SendError};
 use crate::identity::{Identity, system_rng};
 use crate::media::{clip, picture};
-use crate::store::{self, Body, MessageId, NewOutgoing};
-use crate::wire::limits::{CLIP_BYTES_MAX, FILE_BYTES_MAX, NAME_BYTES_MAX, PICTURE_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::store::{self, Body, Direction, MessageId, NewOutgoing, Target};
+use crate::wire::limits::{
+    CLIP_BYTES_MAX, FILE_BYTES_MAX, NAME_BYTES_MAX, PICTURE_BYTES_MAX, REACTION_BYTES_MAX, TEXT_BYTES_MAX,
+};
 
 /// Puts a draft into the outbox and wakes the sender.
 pub(super) async fn enqueue(shared: &Arc<Shared>, name: &str, draft: Draft) -> Result<MessageId, SendError> {
@@ -47,6 +49,7 @@ fn prepare(me: &Identity, peer: &Entry, id: MessageId, draft: Draft) -> Result<N
         hidden: None,
         name: draft.name.map(|name| short_name(&name)),
         mime: None,
+        target: draft.reply_to,
         body: Body::Text(String::new()),
     };
     match draft.kind {
@@ -70,6 +73,25 @@ fn prepare(me: &Identity, peer: &Entry, id: MessageId, draft: Draft) -> Result<N
             }
             new.kind = store::Kind::File;
             new.body = Body::File(path);
+        }
+        DraftKind::Edit { of, text } => {
+            bounded("the text", text.len() as u64, TEXT_BYTES_MAX)?;
+            new.kind = store::Kind::Edit;
+            new.target = Some(Target { direction: Direction::Out, id: of });
+            new.body = Body::Text(text);
+        }
+        DraftKind::Delete { of } => {
+            new.kind = store::Kind::Deletion;
+            new.target = Some(Target { direction: Direction::Out, id: of });
+        }
+        DraftKind::React { to, text } => {
+            let (what, bytes) = ("the reaction", text.len() as u64);
+            if bytes > REACTION_BYTES_MAX {
+                return Err(SendError::TooLarge { what, bytes, bytes_max: REACTION_BYTES_MAX });
+            }
+            new.kind = store::Kind::Reaction;
+            new.target = Some(to);
+            new.body = Body::Text(text);
         }
     }
     Ok(new)

@@ -14,7 +14,7 @@ use super::link::Link;
 use super::shared::{Shared, lock, now_ms};
 use super::types::{Arrived, Event, Role};
 use crate::identity::PeerId;
-use crate::store::{self, Complete, Incoming, Known, MessageId, Receive, StoreError};
+use crate::store::{self, Complete, Direction, Incoming, Known, MessageId, Receive, StoreError, Target};
 use crate::wire::{DeliveryReply, Kind, Offer, Reason, Receipt, Refusal, Resume};
 
 /// Bytes gathered from the network before they go to the disk at once.
@@ -134,6 +134,9 @@ fn admit(shared: &Shared, link: &Link, offer: &Offer) -> Result<tokio::sync::Own
     if offer.size > bytes_max {
         let detail = format!("{:?} has {} bytes, at most {bytes_max} are taken", offer.kind, offer.size);
         return Err(refusal(Reason::TooLarge, &detail.to_lowercase(), false));
+    }
+    if matches!(offer.kind, Kind::Edit | Kind::Deletion) && offer.target.is_some_and(|target| target.yours) {
+        return Err(refusal(Reason::NotAllowed, "only its author may change a message or take it back", false));
     }
     let state = shared.peer(&link.peer.id).ok_or_else(|| refusal(Reason::NotAllowed, "not in the table", false))?;
     let permit = state.offers.clone().try_acquire_owned();
@@ -279,7 +282,11 @@ async fn commit(shared: &Arc<Shared>, link: &Arc<Link>, incoming: &Incoming, com
                 // A picture that cannot be read hides nothing for us; it is stored all the same.
                 found = hidden::reveal(between, &complete.peek()?).ok().flatten();
             }
-            store::Kind::Clip | store::Kind::File => {}
+            store::Kind::Clip
+            | store::Kind::File
+            | store::Kind::Deletion
+            | store::Kind::Edit
+            | store::Kind::Reaction => {}
         }
         store.commit_received(complete, text, found, now_ms())
     });
@@ -294,12 +301,13 @@ async fn commit(shared: &Arc<Shared>, link: &Arc<Link>, incoming: &Incoming, com
         let arrived = Arrived {
             id: message.id,
             from: link.peer.name.clone(),
+            peer: message.peer,
             kind: message.kind,
             text: message.text,
             hidden: message.hidden,
             name: message.name,
             mime: message.mime,
-            path: message.path,
+            target: message.target,
             bytes: message.bytes,
         };
         shared.emit(Event::Message(arrived));
@@ -329,7 +337,15 @@ fn to_incoming(offer: &Offer) -> Incoming {
         Kind::Picture => store::Kind::Picture,
         Kind::Clip => store::Kind::Clip,
         Kind::File => store::Kind::File,
+        Kind::Deletion => store::Kind::Deletion,
+        Kind::Edit => store::Kind::Edit,
+        Kind::Reaction => store::Kind::Reaction,
     };
+    // what is theirs is ours to receive, and the other way round
+    let target = offer.target.map(|target| Target {
+        direction: if target.yours { Direction::Out } else { Direction::In },
+        id: MessageId(*target.id),
+    });
     Incoming {
         id: MessageId(*offer.id),
         seq: offer.seq,
@@ -339,6 +355,7 @@ fn to_incoming(offer: &Offer) -> Incoming {
         name: offer.name.clone(),
         mime: offer.mime.clone(),
         sm3: *offer.sm3,
+        target,
     }
 }
 

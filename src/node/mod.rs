@@ -5,6 +5,7 @@
 //! - [`dial`], [`answer`]: how links come to be; - [`settle`]: which of two links stays (pure);
 //! - [`control`], [`clock`]: pings, presence, the offset between the clocks;
 //! - [`draft`], [`outgoing`], [`incoming`]: messages; - [`hidden`]: text sealed for a picture;
+//! - [`reading`]: what was read, and how long it is kept;
 //! - [`camera`], [`viewer`], [`pacing`], [`watch`]: live frames; - [`history`]: what is stored.
 
 mod answer;
@@ -21,6 +22,7 @@ mod io;
 mod link;
 mod outgoing;
 pub mod pacing;
+mod reading;
 mod run;
 #[doc(hidden)]
 pub mod script;
@@ -39,7 +41,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use crate::wire::{Reason, SizeClass, limits};
 pub use camera::CameraPlan;
 pub use dial::DialError;
-pub use history::{Direction, Message, MessageId, State};
+pub use history::{Direction, Message, MessageId, State, Target};
 pub use shared::NodeError;
 pub use types::{
     Arrived, Command, Draft, DraftKind, Event, LinkInfo, PongInfo, Role, SendError, Settings, Status, TableChange,
@@ -122,6 +124,26 @@ impl Node {
     /// Tells a peer that we are writing, or no longer.
     pub async fn typing(&self, peer: &str, active: bool) {
         self.command(Command::Typing { peer: peer.to_owned(), active }).await;
+    }
+
+    /// Counts what came from the peer as read, up to that message ([`Message::cursor`]), and tells the peer unless the
+    /// table says not to.
+    pub async fn mark_read(&self, peer: &str, up_to: history::Cursor) {
+        self.command(Command::MarkRead { peer: peer.to_owned(), up_to }).await;
+    }
+
+    /// Sends a message again that failed. `false`: it has not failed.
+    pub async fn retry(&self, peer: &str, id: MessageId) -> Result<bool, crate::store::StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Retry { peer: peer.to_owned(), id, reply }).await;
+        answer.await.unwrap_or(Ok(false))
+    }
+
+    /// Takes a message out of the outbox for good. `false`: there is none that waits or failed.
+    pub async fn cancel(&self, peer: &str, id: MessageId) -> Result<bool, crate::store::StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Cancel { peer: peer.to_owned(), id, reply }).await;
+        answer.await.unwrap_or(Ok(false))
     }
 
     /// Takes another list of peers in place of the table's: see [`TableChange`].

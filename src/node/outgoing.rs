@@ -16,7 +16,7 @@ use super::table::Entry;
 use super::types::Event;
 use crate::crypto::sm3::Sm3;
 use crate::identity::PeerId;
-use crate::store::{self, BodyReader, Lease, Message, MessageId, Store, StoreError};
+use crate::store::{self, BodyReader, Direction, Lease, Message, MessageId, Store, StoreError};
 use crate::wire::{self, DeliveryReply, Offer, Opening, Reason, Refusal, WireError};
 
 /// A claim on an outbox row lasts this long and is renewed while its body moves.
@@ -272,8 +272,7 @@ async fn verify(shared: &Arc<Shared>, message: &Message) -> Result<(), StoreErro
             if hash.finish() == message.sm3 {
                 return Ok(());
             }
-            let path = message.path.unwrap_or_default();
-            Err(StoreError::BodyDamaged { path, found: position, wanted: message.bytes })
+            Err(StoreError::MessageChanged { id: message.id })
         })
         .await
 }
@@ -281,7 +280,7 @@ async fn verify(shared: &Arc<Shared>, message: &Message) -> Result<(), StoreErro
 /// Only a body that is not there any more can never be sent; every other fault of the store may pass.
 fn is_lost(error: &StoreError) -> bool {
     match error {
-        StoreError::BodyDamaged { .. } => true,
+        StoreError::BodyDamaged { .. } | StoreError::BodyChanged { .. } | StoreError::MessageChanged { .. } => true,
         StoreError::File { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
         _ => false,
     }
@@ -445,6 +444,9 @@ fn offer_of(message: &Message) -> Offer {
         sm3: ByteArray::from(message.sm3),
         name: message.name.clone(),
         mime: message.mime.clone(),
+        target: message
+            .target
+            .map(|target| wire::Target { id: ByteArray::from(target.id.0), yours: target.direction == Direction::In }),
     }
 }
 
@@ -503,6 +505,23 @@ async fn send_body(
     Ok(send.finish()?)
 }
 
+/// Puts a message that failed back into the outbox.
+pub(super) async fn retry(shared: &Arc<Shared>, name: &str, id: MessageId) -> Result<bool, StoreError> {
+    let Some(peer) = shared.entry(name) else { return Ok(false) };
+    let peer_id = peer.id;
+    let retried = shared.blocking(move |store| store.retry(&peer_id, &id)).await?;
+    peer.state.outbox.notify_one();
+    peer.state.dial_now.notify_one();
+    Ok(retried)
+}
+
+/// Takes a message out of the outbox. One that is being sent at this moment may arrive all the same.
+pub(super) async fn cancel(shared: &Arc<Shared>, name: &str, id: MessageId) -> Result<bool, StoreError> {
+    let Some(peer) = shared.entry(name) else { return Ok(false) };
+    let peer_id = peer.id;
+    shared.blocking(move |store| store.cancel(&peer_id, &id, now_ms())).await
+}
+
 /// Gives back what this process has claimed, so that another one need not wait for the leases to run out.
 pub(super) async fn release_all(shared: &Arc<Shared>) {
     let owner = shared.instance;
@@ -517,5 +536,8 @@ fn kind_to_wire(kind: store::Kind) -> wire::Kind {
         store::Kind::Picture => wire::Kind::Picture,
         store::Kind::Clip => wire::Kind::Clip,
         store::Kind::File => wire::Kind::File,
+        store::Kind::Deletion => wire::Kind::Deletion,
+        store::Kind::Edit => wire::Kind::Edit,
+        store::Kind::Reaction => wire::Kind::Reaction,
     }
 }

@@ -13,7 +13,7 @@ use super::link::{Link, NotTaken, Settled, close};
 use super::shared::{Shared, lock};
 use super::table::Entry;
 use super::types::{Command, Event, PongInfo, Role};
-use super::{answer, control, draft, follow, outgoing, watch};
+use super::{answer, control, draft, follow, outgoing, reading, watch};
 use crate::identity::system_rng;
 use crate::wire::{Control, Presence, Typing};
 
@@ -48,6 +48,9 @@ pub(super) fn start(shared: Arc<Shared>, commands: mpsc::Receiver<Command>) {
         tokio::spawn(follow::run(shared.clone(), config));
     }
     tokio::spawn(outgoing::inherit(shared.clone()));
+    if shared.settings.role == Role::LongLived {
+        tokio::spawn(reading::retain(shared.clone()));
+    }
     tokio::spawn(obey(shared, commands));
 }
 
@@ -107,6 +110,13 @@ async fn carry_out(shared: Arc<Shared>, command: Command) {
             if let Some(link) = link {
                 link.tell(Control::Typing(Typing { active }));
             }
+        }
+        Command::MarkRead { peer, up_to } => reading::mark(&shared, &peer, up_to).await,
+        Command::Retry { peer, id, reply } => {
+            let _ = reply.send(outgoing::retry(&shared, &peer, id).await);
+        }
+        Command::Cancel { peer, id, reply } => {
+            let _ = reply.send(outgoing::cancel(&shared, &peer, id).await);
         }
         Command::SetPeers { peers, reply } => {
             let _ = reply.send(follow::apply(&shared, &peers));
@@ -250,6 +260,7 @@ pub(super) fn start_link(
         spawn_rotation(shared.clone(), link.clone());
     }
     link.peer.state.outbox.notify_one();
+    tokio::spawn(reading::tell(shared.clone(), link.clone()));
     // A camera that was published between the introduction and now was told to nobody.
     if shared.camera.is_published() {
         link.tell(Control::Presence(Presence { camera: true }));

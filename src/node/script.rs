@@ -18,7 +18,7 @@ use super::shared::{NodeError, Shared, lock};
 use super::table::Table;
 use super::types::{Event, Role, Settings};
 use super::{EVENTS_MAX, answer, control, outgoing};
-use crate::config::{Allow, Peer};
+use crate::config::{Allow, HistorySettings, Peer};
 use crate::identity::{Identity, PeerId};
 use crate::quic::{Endpoint, Options};
 use crate::store::{Message, Store};
@@ -49,6 +49,7 @@ impl Stage {
             table: None,
             key_update: Duration::from_secs(600),
             new_handshake: Duration::from_secs(3600),
+            history: HistorySettings::default(),
         };
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
         let shared = Shared::start(me.clone(), settings, events_in).await?;

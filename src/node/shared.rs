@@ -125,11 +125,13 @@ impl Shared {
         events: mpsc::Sender<Event>,
     ) -> Result<Arc<Self>, NodeError> {
         let long_lived = settings.role == Role::LongLived;
-        let data = settings.data.clone();
+        let (data, quota) = (settings.data.clone(), settings.history.quota_bytes);
+        let owner = identity.clone();
         let mut instance = [0; 16];
         system_rng().fill_bytes(&mut instance);
         let opened = tokio::task::spawn_blocking(move || -> Result<_, StoreError> {
-            let store = Store::open(&data)?;
+            let store = Store::open(&data, &owner)?;
+            store.set_quota(quota);
             let lock = long_lived.then(|| lock_long_lived(&data)).transpose()?;
             let presence = store.announce(&instance)?;
             Ok((store, lock, presence))

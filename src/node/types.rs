@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 
 use super::camera::CameraPlan;
 use super::dial::DialError;
-use super::history::{Kind, MessageId};
+use super::history::{Cursor, Kind, MessageId, Target};
 use super::watch::{WatchError, WatchHandle, WatchOptions};
-use crate::config::{Config, ConfigErrors, Peer};
+use crate::config::{Config, ConfigErrors, HistorySettings, Peer};
+use crate::identity::PeerId;
 use crate::quic::Traffic;
 use crate::store::StoreError;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub key_update: Duration,
     /// A fresh SM2 handshake at least this often.
     pub new_handshake: Duration,
+    /// What is kept, and what others learn of our reading.
+    pub history: HistorySettings,
 }
 
 /// A message that is to be sent.
@@ -50,6 +53,8 @@ pub struct Draft {
     pub kind: DraftKind,
     /// The name that the receiver sees; files and pictures have one.
     pub name: Option<String>,
+    /// The message that it answers.
+    pub reply_to: Option<Target>,
 }
 
 /// The body of a draft.
@@ -68,6 +73,25 @@ pub enum DraftKind {
     Clip(Vec<u8>),
     /// A file on disk; it is copied, so that it may change or go afterwards.
     File(PathBuf),
+    /// Another text for a message of ours.
+    Edit {
+        /// Which.
+        of: MessageId,
+        /// What it says from now on.
+        text: String,
+    },
+    /// Takes a message of ours back, here and at the peer.
+    Delete {
+        /// Which.
+        of: MessageId,
+    },
+    /// A few characters beside a message; none take the last ones back.
+    React {
+        /// Which, of either side.
+        to: Target,
+        /// At most 64 bytes.
+        text: String,
+    },
 }
 
 impl std::fmt::Debug for DraftKind {
@@ -79,6 +103,9 @@ impl std::fmt::Debug for DraftKind {
             }
             Self::Clip(bytes) => write!(f, "Clip({} bytes)", bytes.len()),
             Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Edit { of, text } => write!(f, "Edit({of}, {} bytes)", text.len()),
+            Self::Delete { of } => write!(f, "Delete({of})"),
+            Self::React { to, .. } => write!(f, "React({})", to.id),
         }
     }
 }
@@ -129,6 +156,31 @@ pub enum Command {
         peer: String,
         /// Whether we are writing.
         active: bool,
+    },
+    /// See [`super::Node::mark_read`].
+    MarkRead {
+        /// Name in the table.
+        peer: String,
+        /// The last message that was read.
+        up_to: Cursor,
+    },
+    /// See [`super::Node::retry`].
+    Retry {
+        /// Name in the table.
+        peer: String,
+        /// Which message.
+        id: MessageId,
+        /// Whether it had failed.
+        reply: oneshot::Sender<Result<bool, StoreError>>,
+    },
+    /// See [`super::Node::cancel`].
+    Cancel {
+        /// Name in the table.
+        peer: String,
+        /// Which message.
+        id: MessageId,
+        /// Whether there was something to cancel.
+        reply: oneshot::Sender<Result<bool, StoreError>>,
     },
     /// See [`super::Node::set_peers`].
     SetPeers {
@@ -192,6 +244,13 @@ pub enum Event {
         /// From the offer to the receipt, milliseconds.
         ms: u64,
     },
+    /// The peer has read messages of ours.
+    Read {
+        /// Name in the table.
+        by: String,
+        /// Which are read now that were not before, in the order that they were sent.
+        ids: Vec<MessageId>,
+    },
     /// The peer refused for good, or the body is gone.
     Failed {
         /// Which message.
@@ -240,18 +299,20 @@ pub struct Arrived {
     pub id: MessageId,
     /// Name in the table.
     pub from: String,
+    /// Who that is.
+    pub peer: PeerId,
     /// What it is.
     pub kind: Kind,
-    /// The text of a text.
+    /// The text of a text, an edit or a reaction.
     pub text: Option<String>,
+    /// What it answers, edits, takes back or reacts to.
+    pub target: Option<Target>,
     /// What was hidden in a picture.
     pub hidden: Option<String>,
     /// The sender's name for it, untrusted.
     pub name: Option<String>,
     /// Media type as the sender says.
     pub mime: Option<String>,
-    /// Where the body is.
-    pub path: Option<PathBuf>,
     /// Bytes of the body.
     pub bytes: u64,
 }

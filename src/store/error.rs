@@ -105,6 +105,52 @@ pub enum StoreError {
         /// The size in the row.
         wanted: u64,
     },
+    /// A chunk of the attachment does not open.
+    #[error("the attachment {} was changed on the disk: chunk {chunk} does not open", path.display())]
+    BodyChanged {
+        /// The file.
+        path: PathBuf,
+        /// The first chunk of 64 KiB that does not open, from 0.
+        chunk: u64,
+    },
+    /// What is stored of the message does not open.
+    #[error("message {id} was changed on the disk")]
+    MessageChanged {
+        /// The message.
+        id: super::MessageId,
+    },
+    /// The file of the store key is not there, and the database needs it.
+    #[error("the key of this history is missing: {}", path.display())]
+    KeyMissing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file of the store key is no such file, or was changed.
+    #[error("the key of this history is damaged: {}", path.display())]
+    KeyDamaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The history belongs to another identity.
+    #[error("this history was sealed under another key: {}", path.display())]
+    ForeignKey {
+        /// The file of the store key.
+        path: PathBuf,
+    },
+    /// A transaction that was shared with other work ended with that.
+    #[error("the database did not take it: {detail}")]
+    NotCommitted {
+        /// What went wrong.
+        detail: String,
+    },
+    /// A message that cannot be edited, deleted for both, retried or cancelled as it stands.
+    #[error("message {id} {problem}")]
+    NotPossible {
+        /// The message.
+        id: super::MessageId,
+        /// Why, such as "is not one of ours".
+        problem: &'static str,
+    },
     /// The body is larger than the caller takes into memory.
     #[error("the body has {bytes} bytes, at most {bytes_max} were wanted")]
     BodyTooLarge {
@@ -150,6 +196,16 @@ pub enum StoreError {
     /// A text message whose body is no text.
     #[error("the body of a text message must be UTF-8 text")]
     NotText,
+    /// What is to be sent became shorter while it was copied.
+    #[error("{} became shorter while it was copied: {got} of {wanted} bytes", path.display())]
+    Shrunk {
+        /// The path.
+        path: PathBuf,
+        /// Bytes that were there.
+        got: u64,
+        /// Its size before.
+        wanted: u64,
+    },
     /// What is to be sent is no regular file.
     #[error("{} is no regular file", path.display())]
     NotAFile {
@@ -181,7 +237,19 @@ impl StoreError {
             StoreError::InUse { .. } => {
                 "end the other one, or give this one a folder of its own with --data".to_owned()
             }
+            StoreError::KeyMissing { path } | StoreError::KeyDamaged { path } => format!(
+                "restore {} from a backup of the data folder; without it nothing in the folder can be opened",
+                path.display()
+            ),
+            StoreError::ForeignKey { .. } => {
+                "use the key file that this folder was made with, or another folder with --data".to_owned()
+            }
+            StoreError::BodyChanged { .. } | StoreError::MessageChanged { .. } => {
+                "somebody or something wrote into the data folder: restore it from a backup, or ask the sender again"
+                    .to_owned()
+            }
             StoreError::BodyMismatch { .. } => "it will be sent again from the start".to_owned(),
+            StoreError::Shrunk { .. } => "send it once nobody writes to it any more".to_owned(),
             StoreError::NotAFile { .. } => "send a file, or pack a folder first".to_owned(),
             _ => return None,
         })
@@ -204,10 +272,12 @@ impl StoreError {
     /// Sorts a database fault by what a person has to do about it.
     pub(super) fn refine(self, folder: &Path) -> Self {
         use rusqlite::ErrorCode;
-        let StoreError::Database(error) = self else {
-            return self;
-        };
         let path = folder.join(super::DATABASE_NAME);
+        let error = match self {
+            StoreError::Database(error) => error,
+            StoreError::Corrupt { detail, .. } => return StoreError::Corrupt { path, detail },
+            other => return other,
+        };
         let unusable = |kind: io::ErrorKind, error: &rusqlite::Error| StoreError::FolderUnusable {
             path: folder.to_path_buf(),
             source: io::Error::new(kind, error.to_string()),

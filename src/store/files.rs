@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Direction, MessageId, StoreError};
+use super::StoreError;
+use super::vault::BodyId;
 use crate::identity::PeerId;
 
 const ATTACHMENTS: &str = "attachments";
@@ -44,7 +45,8 @@ impl Folders {
     }
 
     /// Two peers may use the same id, by malice: each has a folder of its own.
-    pub(super) fn attachment(&self, peer: &PeerId, direction: Direction, id: &MessageId) -> PathBuf {
+    pub(super) fn attachment(&self, body: &BodyId) -> PathBuf {
+        let BodyId { peer, direction, id } = body;
         self.attachments().join(hex(peer.as_bytes())).join(format!("{id}.{direction}"))
     }
 

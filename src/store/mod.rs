@@ -1,49 +1,68 @@
 //! History, outbox and attachments of one identity, in one folder.
 //!
-//! `miyu.db` is SQLite; `attachments/` holds the bodies of pictures, clips and files; `incoming/` holds bodies
-//! that are still coming, or that wait to be resumed. A method that says that something is stored returns
+//! `store.key` is the key of the folder, wrapped under the identity; `miyu.db` is SQLite; `attachments/` holds the bodies of
+//! pictures, clips and files; `incoming/` holds bodies that are still coming, or that wait to be resumed. What is private
+//! is sealed: `docs/storage.md`. A method that says that something is stored returns
 //! after the disk has it. All methods block: call them from threads that may.
 
+mod amend;
 mod body;
+mod check;
+mod commit;
 mod db;
 mod error;
 mod files;
+mod find;
 mod history;
 mod lock;
 mod outbox;
 mod presence;
 mod receive;
+mod remove;
 mod row;
+mod schema;
+mod search;
 mod sweep;
+mod tally;
 mod types;
 mod usage;
+mod vault;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::identity::PeerId;
+use crate::identity::{Identity, PeerId};
+use commit::Tx;
 use db::Database;
 use files::Folders;
 use usage::{Reservation, Usage};
+use vault::{BodyId, Vault};
 
 pub use body::BodyReader;
+pub use check::Check;
 pub use error::StoreError;
 pub use lock::{LockGuard, lock_long_lived};
 pub use presence::Presence;
 pub use receive::{Complete, Receive};
 pub use types::{
-    Body, Direction, Incoming, Kind, Known, Lease, Message, MessageId, MessageIdError, NewOutgoing, State,
+    Body, Conversation, Cursor, Direction, Incoming, Kind, Known, Lease, Message, MessageId, MessageIdError,
+    NewOutgoing, Place, Query, Reaction, State, Target,
 };
 
-/// Bodies are kept, resumed and (later) sealed in pieces of this size.
+/// Bodies are kept, resumed and sealed in pieces of this size.
 pub const CHUNK_BYTES: u64 = 65_536;
+const _: () = assert!(CHUNK_BYTES == crate::crypto::stream::CHUNK_BYTES as u64);
 /// Larger bodies are kept when a connection breaks; smaller ones come again from the start.
 pub const KEEP_PARTIAL_BYTES: u64 = 256 * 1024;
 /// Bytes of a text message at most, and of each other private column.
 pub const TEXT_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of a reaction at most.
+pub const REACTION_BYTES_MAX: u64 = 64;
+/// Bytes that a message is charged beside its body: its row, its seals and its places in the indexes.
+pub const ROW_BYTES: u64 = 512;
 /// Bytes that one data folder takes unless [`Store::set_quota`] says otherwise.
 pub const QUOTA_BYTES_DEFAULT: u64 = 16 * 1024 * 1024 * 1024;
 /// Bytes of the disk that are left to others.
@@ -75,6 +94,7 @@ struct Inner {
     folders: Arc<Folders>,
     database: Database,
     usage: Arc<Usage>,
+    finder: find::Finder,
 }
 
 impl std::fmt::Debug for Store {
@@ -84,17 +104,18 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store in `folder`, making what is missing: folders 0700, files 0600. Once a day it also
+    /// Opens the store in `folder` of `owner`, making what is missing: folders 0700, files 0600. Once a day it also
     /// sweeps out bodies that a crash left behind.
     ///
     /// # Errors
-    /// A folder that cannot be used, a database that is damaged, foreign, locked, or from a newer miyu.
-    pub fn open(folder: &Path) -> Result<Store, StoreError> {
+    /// A folder that cannot be used, a key that is missing or another's, a database that is damaged, foreign, locked, or
+    /// from a newer miyu.
+    pub fn open(folder: &Path, owner: &Identity) -> Result<Store, StoreError> {
         let folders = Arc::new(Folders::create(folder)?);
-        let database = Database::open(&folders)?;
+        let database = Database::open(&folders, owner)?;
         let held = sweep::held_bytes(&folders);
         let usage = Arc::new(Usage::new(QUOTA_BYTES_DEFAULT, held));
-        let store = Store { inner: Arc::new(Inner { folders, database, usage }) };
+        let store = Store { inner: Arc::new(Inner { folders, database, usage, finder: find::Finder::default() }) };
         store.sweep_if_due(SystemTime::now())?;
         store.sweep_staged(SystemTime::now());
         Ok(store)
@@ -128,7 +149,7 @@ impl Store {
         self.inner.usage.check(self.folder(), stored, free, bytes)
     }
 
-    /// The bytes of all stored bodies, texts included.
+    /// The bytes of all stored messages: their bodies, texts included, and [`ROW_BYTES`] each.
     ///
     /// # Errors
     /// A fault of the database.
@@ -183,8 +204,12 @@ impl Store {
         self.placed(self.inner.database.read(work))
     }
 
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn write<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.placed(self.inner.database.write(work))
+    }
+
+    fn vault(&self) -> &Vault {
+        &self.inner.database.vault
     }
 
     fn placed<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
@@ -192,18 +217,30 @@ impl Store {
     }
 
     /// After a failed commit: a body that has its last name, but no row, goes back to where it was staged.
-    fn take_back(&self, peer: &PeerId, direction: Direction, id: &MessageId, staged: &Path) {
+    fn take_back(&self, body: &BodyId, staged: &Path) {
         if staged.exists() {
             return;
         }
         // where even this fails the body is an orphan, and is swept out one day
         let _ = self.write(|tx| {
             let folders = &self.inner.folders;
-            if row::find(tx, folders, peer, direction, id)?.is_none() {
-                let _ = std::fs::rename(folders.attachment(peer, direction, id), staged);
+            if !row::exists(tx, &body.peer, body.direction, &body.id)? {
+                let _ = std::fs::rename(folders.attachment(body), staged);
             }
             Ok(())
         });
+    }
+
+    /// Removes the attachment of a message that was deleted by its author; where that fails it is swept out one day.
+    fn remove_orphaned(&self, orphan: Option<PathBuf>) {
+        if let Some(path) = orphan {
+            let _ = files::remove(&path);
+        }
+    }
+
+    fn remove_attachment(&self, body: &BodyId) -> Result<(), StoreError> {
+        let path = self.inner.folders.attachment(body);
+        files::remove(&path).map_err(|error| self.inner.folders.fault("remove", &path, error))
     }
 
     /// A name in `incoming/` that no other thread or process uses.

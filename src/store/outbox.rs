@@ -4,14 +4,16 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use super::body::{BodyReader, BodyWriter};
-use super::row::{self, NewRow, Private};
+use super::commit::Tx;
+use super::row::{self, Clear, NewRow, Private, Raw};
 use super::usage::Reservation;
+use super::vault::BodyId;
 use super::{
-    Body, CLAIM_MESSAGES_MAX, Direction, Kind, LEASE_MS_MAX, Lease, Message, MessageId, NewOutgoing, State, Store,
-    StoreError, TEXT_BYTES_MAX, check_length, check_texts, files,
+    Body, CLAIM_MESSAGES_MAX, Direction, Kind, LEASE_MS_MAX, Lease, Message, MessageId, NewOutgoing,
+    REACTION_BYTES_MAX, State, Store, StoreError, TEXT_BYTES_MAX, amend, check_length, check_texts, files,
 };
 use crate::crypto::sm3;
 use crate::identity::PeerId;
@@ -42,7 +44,8 @@ impl Store {
     /// Stores a message to be sent and numbers it. With a lease it is claimed at once for the caller, who
     /// is about to send it.
     ///
-    /// The body is on the disk, a file copied and hashed as it was copied, before the row says so.
+    /// The body is on the disk, a file copied and hashed as it was copied, before the row says so. An edit or a deletion
+    /// is done to its target at once.
     ///
     /// # Errors
     /// A text or file over a limit, no room, an id that was used before, a file that cannot be read.
@@ -55,71 +58,84 @@ impl Store {
         ])?;
         self.refuse_used(&new.peer, &new.id)?;
         let (text, staged, bytes, digest) = match (new.kind, new.body) {
-            (Kind::Text, Body::Text(text)) => {
-                check_length("text", text.len(), TEXT_BYTES_MAX)?;
+            (Kind::Text | Kind::Edit | Kind::Deletion | Kind::Reaction, Body::Text(text)) => {
+                let bytes_max = match new.kind {
+                    Kind::Deletion => 0,
+                    Kind::Reaction => REACTION_BYTES_MAX,
+                    _ => TEXT_BYTES_MAX,
+                };
+                check_length("text", text.len(), bytes_max)?;
                 self.room_for(text.len() as u64)?;
                 let (bytes, digest) = (text.len() as u64, sm3::digest(text.as_bytes()));
                 (Some(text), None, bytes, digest)
             }
-            (Kind::Text, _) => return Err(StoreError::NotText),
+            (Kind::Text | Kind::Edit | Kind::Deletion | Kind::Reaction, _) => return Err(StoreError::NotText),
             (_, body) => {
                 let staged = self.stage(&new.peer, &new.id, body)?;
                 let (bytes, digest) = (staged.bytes, staged.sm3);
                 (new.text, Some(staged), bytes, digest)
             }
         };
-        let mut new_row = NewRow {
-            peer: new.peer,
-            direction: Direction::Out,
-            id: new.id,
-            seq: 0,
-            kind: new.kind,
+        let new_row = NewRow {
+            clear: Clear {
+                peer: new.peer,
+                direction: Direction::Out,
+                id: new.id,
+                seq: 0,
+                kind: new.kind,
+                sent_at_ms: now_ms,
+                stored_at_ms: now_ms,
+                order_ms: now_ms,
+                bytes,
+                attached: staged.is_some(),
+                target: new.target,
+            },
             state: if lease.is_some() { State::Sending } else { State::Queued },
-            sent_at_ms: now_ms,
-            stored_at_ms: now_ms,
-            bytes,
-            attached: staged.is_some(),
             lease,
-            private: Private { sm3: digest, text, hidden: new.hidden, name: new.name, mime: new.mime, reason: None },
+            private: Private { text, hidden: new.hidden, name: new.name, mime: new.mime, ..Private::of(digest) },
         };
-        let result = self.write(|tx| self.enqueue_row(tx, &mut new_row, staged.as_ref()));
+        let result = self.write(|tx| self.enqueue_row(tx, new_row, staged.as_ref()));
         if let (Err(_), Some(staged)) = (&result, &staged) {
-            self.take_back(&new.peer, Direction::Out, &new.id, &staged.path);
+            self.take_back(&outgoing_body(&new.peer, &new.id), &staged.path);
         }
-        result
+        result.map(|(message, orphan)| {
+            self.remove_orphaned(orphan);
+            message
+        })
     }
 
     /// Places the body, numbers the message and inserts its row.
     fn enqueue_row(
         &self,
-        tx: &Transaction<'_>,
-        new: &mut NewRow,
+        tx: &Tx<'_>,
+        mut new: NewRow,
         staged: Option<&Staged>,
-    ) -> Result<Message, StoreError> {
+    ) -> Result<(Message, Option<PathBuf>), StoreError> {
         let folders = &self.inner.folders;
+        let (peer, id) = (new.clear.peer, new.clear.id);
         // again, now that nobody else writes: the rename must not hit another message's body
-        if row::find(tx, folders, &new.peer, Direction::Out, &new.id)?.is_some() {
-            return Err(StoreError::DuplicateId { id: new.id });
+        if row::exists(tx, &peer, Direction::Out, &id)? {
+            return Err(StoreError::DuplicateId { id });
         }
+        check_target(tx, &new.clear)?;
         if let Some(staged) = staged {
-            let place = folders.attachment(&new.peer, Direction::Out, &new.id);
-            folders.place(&staged.path, &place)?;
+            folders.place(&staged.path, &folders.attachment(&outgoing_body(&peer, &id)))?;
         }
         let seq: i64 = tx
             .prepare_cached(
                 "INSERT INTO counters (peer, last_seq) VALUES (?1, 1) \
                  ON CONFLICT (peer) DO UPDATE SET last_seq = last_seq + 1 RETURNING last_seq",
             )?
-            .query_row([new.peer.as_bytes()], |row| row.get(0))?;
-        new.seq = seq.unsigned_abs();
-        row::insert(tx, folders, new)
+            .query_row([peer.as_bytes()], |row| row.get(0))?;
+        new.clear.seq = seq.unsigned_abs();
+        amend::insert(tx, folders, new)
     }
 
     fn refuse_used(&self, peer: &PeerId, id: &MessageId) -> Result<(), StoreError> {
         self.read(|connection| {
-            let stored = row::find(connection, &self.inner.folders, peer, Direction::Out, id)?;
+            let stored = row::exists(connection, peer, Direction::Out, id)?;
             let deleted = row::tombstone(connection, peer, Direction::Out, id)?;
-            match stored.is_some() || deleted.is_some() {
+            match stored || deleted.is_some() {
                 true => Err(StoreError::DuplicateId { id: *id }),
                 false => Ok(()),
             }
@@ -163,7 +179,8 @@ impl Store {
         let room = self.reserve(bytes, 0)?;
         let path = self.staging_path(peer, id)?;
         let mut staged = Staged { path: path.clone(), bytes: 0, sm3: [0; 32], room, file: None };
-        let mut writer = BodyWriter::create(&self.inner.folders, &path)?;
+        let body = outgoing_body(peer, id);
+        let mut writer = BodyWriter::create(&self.inner.folders, self.vault(), &path, &body, bytes)?;
         let mut source = source.take(bytes);
         let mut buffer = vec![0; COPY_BYTES];
         loop {
@@ -177,7 +194,12 @@ impl Store {
                 Err(error) => return Err(self.inner.folders.fault("read", name, error)),
             }
         }
-        let (file, bytes, digest) = writer.finish()?;
+        let (file, bytes, digest) = writer.finish().map_err(|error| match error {
+            StoreError::BodyMismatch { got, offered } => {
+                StoreError::Shrunk { path: name.to_path_buf(), got, wanted: offered }
+            }
+            other => other,
+        })?;
         (staged.file, staged.bytes, staged.sm3) = (Some(file), bytes, digest);
         Ok(staged)
     }
@@ -206,11 +228,12 @@ impl Store {
         let until_max = now_ms.saturating_add(LEASE_MS_MAX);
         let mut claimed = self.write(|tx| {
             let mut statement = tx.prepare_cached(&sql)?;
-            let rows = statement
-                .query_map(params![peer.as_bytes(), now_ms, lease.owner, lease.until_ms, limit, until_max], |row| {
-                    row::message(row, &self.inner.folders)
-                })?;
-            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+            let rows = statement.query_map(
+                params![peer.as_bytes(), now_ms, lease.owner, lease.until_ms, limit, until_max],
+                Raw::read,
+            )?;
+            let claimed = rows.map(|raw| Ok(raw?.message(self.vault())));
+            claimed.collect::<Result<Vec<Message>, StoreError>>()
         })?;
         // RETURNING promises no order
         claimed.sort_by_key(|message| message.seq);
@@ -263,11 +286,15 @@ impl Store {
     /// # Errors
     /// A fault of the database.
     pub fn delivered(&self, peer: &PeerId, id: &MessageId, now_ms: i64) -> Result<bool, StoreError> {
-        self.change(
-            "UPDATE messages SET state = 2, state_at_ms = ?3, reason = NULL, lease_owner = NULL, \
-             lease_until_ms = NULL WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state <> 2",
-            params![peer.as_bytes(), id.0, now_ms],
-        )
+        self.write(|tx| {
+            let sql = "UPDATE messages SET state = 2, state_at_ms = ?3, reason = NULL, lease_owner = NULL, \
+                 lease_until_ms = NULL WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state NOT IN (2, 5)";
+            let changed = tx.prepare_cached(sql)?.execute(params![peer.as_bytes(), id.0, now_ms])? > 0;
+            if changed {
+                amend::forget_original(tx, peer, id)?;
+            }
+            Ok(changed)
+        })
     }
 
     /// Notes that the message will never be delivered, and why. `false`: it has been, or is unknown.
@@ -276,11 +303,65 @@ impl Store {
     /// A fault of the database.
     pub fn failed(&self, peer: &PeerId, id: &MessageId, reason: &str) -> Result<bool, StoreError> {
         check_length("reason", reason.len(), TEXT_BYTES_MAX)?;
+        self.write(|tx| {
+            let Some(row) = outgoing_row(tx, peer, id, "0, 1")? else { return Ok(false) };
+            let sql = "UPDATE messages SET state = 3, reason = ?2, lease_owner = NULL, lease_until_ms = NULL \
+                 WHERE row = ?1";
+            tx.prepare_cached(sql)?.execute(params![row, row::seal_reason(tx, row, reason)?])?;
+            Ok(true)
+        })
+    }
+
+    /// Puts a message that failed back into the outbox, at its old place. `false`: it has not failed.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn retry(&self, peer: &PeerId, id: &MessageId) -> Result<bool, StoreError> {
         self.change(
-            "UPDATE messages SET state = 3, reason = ?3, lease_owner = NULL, lease_until_ms = NULL \
-             WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state IN (0, 1)",
-            params![peer.as_bytes(), id.0, reason],
+            "UPDATE messages SET state = 0, reason = NULL WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state = 3",
+            params![peer.as_bytes(), id.0],
         )
+    }
+
+    /// Takes a message that waits or failed out of the outbox for good, with its body. `false`: there is none, or it has
+    /// been delivered. One that another process is sending at this moment may arrive all the same.
+    ///
+    /// # Errors
+    /// A fault of the database, or an attachment that cannot be removed.
+    pub fn cancel(&self, peer: &PeerId, id: &MessageId, now_ms: i64) -> Result<bool, StoreError> {
+        let cancelled = self.write(|tx| {
+            let found = row::find_raw(tx, peer, Direction::Out, id)?;
+            let Some(found) = found.filter(|raw| matches!(raw.state, State::Queued | State::Sending | State::Failed))
+            else {
+                return Ok(None);
+            };
+            found.delete(tx, now_ms)?;
+            Ok(Some(found.clear.attached))
+        })?;
+        if cancelled == Some(true) {
+            self.remove_attachment(&outgoing_body(peer, id))?;
+        }
+        Ok(cancelled.is_some())
+    }
+
+    /// Notes that the peer has read everything of ours up to that message. Gives the messages that count as read now.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub fn read_by_peer(&self, peer: &PeerId, id: &MessageId, now_ms: i64) -> Result<Vec<MessageId>, StoreError> {
+        self.write(|tx| {
+            let mut statement = tx.prepare_cached(
+                "UPDATE messages INDEXED BY messages_unread SET state = 5, state_at_ms = ?3 \
+                 WHERE peer = ?1 AND direction = 1 AND state IN (2, 4) AND state = 2 AND seq <= \
+                 (SELECT seq FROM messages WHERE peer = ?1 AND direction = 1 AND id = ?2) RETURNING seq, id",
+            )?;
+            let rows = statement.query_map(params![peer.as_bytes(), id.0, now_ms], |row| {
+                Ok((row.get::<_, i64>(0)?, MessageId(row.get(1)?)))
+            })?;
+            let mut read = rows.collect::<Result<Vec<_>, _>>()?;
+            read.sort();
+            Ok(read.into_iter().map(|(_, id)| id).collect())
+        })
     }
 
     /// Messages to `peer` that are neither delivered nor failed.
@@ -319,18 +400,51 @@ impl Store {
     /// # Errors
     /// An attachment that is missing, unreadable, or not as long as it was.
     pub fn body(&self, message: &Message) -> Result<BodyReader, StoreError> {
-        match &message.path {
-            // the path is made anew: a message that was altered on its way cannot name another file
-            Some(_) => {
-                let (peer, direction, id) = (&message.peer, message.direction, &message.id);
-                let path = self.inner.folders.attachment(peer, direction, id);
-                BodyReader::disk(&self.inner.folders, &path, message.bytes)
-            }
-            None => Ok(BodyReader::memory(message.text.clone().unwrap_or_default().into_bytes())),
+        if message.damaged {
+            return Err(StoreError::MessageChanged { id: message.id });
         }
+        if message.attached {
+            let body = BodyId { peer: message.peer, direction: message.direction, id: message.id };
+            let path = self.inner.folders.attachment(&body);
+            return BodyReader::disk(&self.inner.folders, self.vault(), &path, &body, message.bytes);
+        }
+        let text = message.original.as_ref().or(message.text.as_ref());
+        Ok(BodyReader::memory(text.cloned().unwrap_or_default().into_bytes()))
     }
 
     fn change(&self, sql: &str, params: impl rusqlite::Params) -> Result<bool, StoreError> {
         self.write(|tx| Ok(tx.prepare_cached(sql)?.execute(params)? > 0))
+    }
+}
+
+fn outgoing_body(peer: &PeerId, id: &MessageId) -> BodyId {
+    BodyId { peer: *peer, direction: Direction::Out, id: *id }
+}
+
+/// The number of our message of that key, if it has one of these states.
+fn outgoing_row(tx: &Tx<'_>, peer: &PeerId, id: &MessageId, states: &'static str) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT row FROM messages WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state IN ({states})");
+    let found = tx.prepare_cached(&sql)?.query_row(params![peer.as_bytes(), id.0], |row| row.get(0)).optional()?;
+    Ok(found)
+}
+
+/// Refuses what could do nothing: an edit of what is not ours or has no text, a message about one that is not there.
+fn check_target(tx: &Tx<'_>, new: &Clear) -> Result<(), StoreError> {
+    let Some(target) = new.target else {
+        return match new.kind.is_content() {
+            true => Ok(()),
+            false => Err(StoreError::NotPossible { id: new.id, problem: "names no message that it is about" }),
+        };
+    };
+    let refuse = |problem| Err(StoreError::NotPossible { id: target.id, problem });
+    let Some(found) = row::find_raw(tx, &new.peer, target.direction, &target.id)? else {
+        return refuse("is not in this conversation");
+    };
+    match new.kind {
+        Kind::Edit | Kind::Deletion if target.direction == Direction::In => refuse("is not one of ours"),
+        Kind::Edit | Kind::Deletion | Kind::Reaction if !found.clear.kind.is_content() => {
+            refuse("is not a message by itself")
+        }
+        _ => Ok(()),
     }
 }

@@ -4,12 +4,15 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::body::{BodyReader, BodyWriter};
-use super::row::{self, NewRow, Private};
+use super::body::{self, BodyReader, BodyWriter};
+use super::commit::Tx;
+use super::row::{self, Clear, NewRow, Private};
 use super::usage::Reservation;
+use super::vault::BodyId;
 use super::{
     CHUNK_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind, Known, Message, MessageId, PARTIALS_PER_PEER_MAX,
-    PEEK_BYTES_MAX, State, Store, StoreError, TEXT_BYTES_MAX, check_length, check_texts, files,
+    PEEK_BYTES_MAX, REACTION_BYTES_MAX, State, Store, StoreError, TEXT_BYTES_MAX, amend, check_length, check_texts,
+    files,
 };
 use crate::crypto::sm3::Sm3;
 use crate::identity::PeerId;
@@ -17,9 +20,6 @@ use crate::identity::PeerId;
 /// Endings of the files in `incoming/`: the chunks, and which offer they belong to.
 pub(super) const PART: &str = "part";
 pub(super) const OFFER: &str = "offer";
-/// What stands before size and SM3 in an offer file.
-const OFFER_MAGIC: &[u8] = b"miyu offer 1\n";
-
 /// A body that is coming in. Dropping it keeps the whole chunks of a large one for a later resumption.
 pub struct Receive {
     store: Store,
@@ -69,12 +69,17 @@ impl Store {
     /// A fault of the database.
     pub fn lookup(&self, peer: &PeerId, id: &MessageId) -> Result<Option<Known>, StoreError> {
         self.read(|connection| {
-            if let Some(found) = row::find(connection, &self.inner.folders, peer, Direction::In, id)? {
-                return Ok(Some(Known::Stored { kind: found.kind, bytes: found.bytes, sm3: found.sm3 }));
+            if let Some(found) = row::find_raw(connection, peer, Direction::In, id)? {
+                return self.known(&found).map(Some);
             }
             let deleted = row::tombstone(connection, peer, Direction::In, id)?;
             Ok(deleted.map(|_| Known::Tombstone))
         })
+    }
+
+    fn known(&self, found: &row::Raw) -> Result<Known, StoreError> {
+        let private = found.open(self.vault()).map_err(|_| StoreError::MessageChanged { id: found.clear.id })?;
+        Ok(Known::Stored { kind: found.clear.kind, bytes: found.clear.bytes, sm3: *private.sm3 })
     }
 
     /// Starts, or goes on with, the body of `offer`. What is kept of it is hashed again first.
@@ -83,9 +88,12 @@ impl Store {
     /// No room, a text over its limit, the same body under way already, a fault of the folder.
     pub fn begin_receive(&self, peer: &PeerId, offer: &Incoming) -> Result<Receive, StoreError> {
         check_texts(&[("name", &offer.name), ("media type", &offer.mime)])?;
-        if offer.kind == Kind::Text {
-            let bytes = usize::try_from(offer.bytes).unwrap_or(usize::MAX);
-            check_length("text", bytes, TEXT_BYTES_MAX)?;
+        let bytes = usize::try_from(offer.bytes).unwrap_or(usize::MAX);
+        match offer.kind {
+            Kind::Text | Kind::Edit => check_length("text", bytes, TEXT_BYTES_MAX)?,
+            Kind::Reaction => check_length("reaction", bytes, REACTION_BYTES_MAX)?,
+            Kind::Deletion => check_length("deletion", bytes, 0)?,
+            Kind::Picture | Kind::Clip | Kind::File => {}
         }
         let (sink, room) = if offer.bytes <= KEEP_PARTIAL_BYTES {
             let room = self.reserve(offer.bytes, 0)?;
@@ -125,8 +133,8 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::ReceiveBusy { id: offer.id }),
             Err(TryLockError::Error(error)) => return Err(fault(error)),
         }
-        let present = file.metadata().map_err(fault)?.len();
-        let wanted = offer_facts(offer);
+        let present = body::body_bytes(file.metadata().map_err(fault)?.len());
+        let wanted = self.vault().offer_mark(&incoming_body(peer, offer), offer.bytes, &offer.sm3);
         let is_same = fs::read(&side).is_ok_and(|facts| facts == wanted) && present <= offer.bytes;
         if !is_same {
             file.set_len(0).map_err(fault)?;
@@ -146,22 +154,22 @@ impl Store {
                 return Err(error);
             }
         };
-        let writer = BodyWriter::resume(folders, &path, file, offer.bytes)?;
+        let writer = BodyWriter::resume(folders, self.vault(), &path, file, &incoming_body(peer, offer), offer.bytes)?;
         Ok((writer, room))
     }
 
     /// A crash between a body's last name and its row leaves a whole body that does not count: it becomes the partial
     /// body again that it was, and goes on from its end.
     fn take_up(&self, peer: &PeerId, id: &MessageId, part: &Path) -> Result<(), StoreError> {
-        let place = self.inner.folders.attachment(peer, Direction::In, id);
+        let place = self.inner.folders.attachment(&BodyId { peer: *peer, direction: Direction::In, id: *id });
         if part.exists() || !place.exists() {
             return Ok(());
         }
         // nobody else places a body or commits its row meanwhile
         self.write(|tx| {
             let is_free = || File::open(&place).is_ok_and(|file| file.try_lock().is_ok());
-            if row::find(tx, &self.inner.folders, peer, Direction::In, id)?.is_none() && is_free() {
-                let bytes = fs::metadata(&place).map_or(0, |about| about.len());
+            if !row::exists(tx, peer, Direction::In, id)? && is_free() {
+                let bytes = body::body_bytes(fs::metadata(&place).map_or(0, |about| about.len()));
                 fs::rename(&place, part).map_err(|error| self.inner.folders.fault("rename", &place, error))?;
                 self.inner.usage.hold(bytes);
             }
@@ -179,7 +187,7 @@ impl Store {
             .filter(|entry| entry.path().extension().is_some_and(|end| end == PART))
             .filter_map(|entry| {
                 let about = entry.metadata().ok()?;
-                Some((about.modified().ok()?, entry.path(), about.len()))
+                Some((about.modified().ok()?, entry.path(), body::body_bytes(about.len())))
             })
             .collect();
         parts.sort();
@@ -194,7 +202,7 @@ impl Store {
 
     /// Makes a whole body count: it gets its last name and its row, both on the disk when this returns.
     /// `text` is what was said with an attachment (a text message brings its own), `hidden` what was found
-    /// in a picture. The second value is `false` when the very message was stored before: nothing changes.
+    /// in a picture. An edit or a deletion is done to its target at once. The second value is `false` when the very message was stored before: nothing changes.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the id is stored with another content, [`StoreError::Deleted`] when it
@@ -209,38 +217,20 @@ impl Store {
         check_texts(&[("text", &text), ("hidden text", &hidden)])?;
         let peer = complete.peer;
         let offer = complete.offer.clone();
-        let text = match (&complete.body, offer.kind) {
-            (Some(CompleteBody::Memory(body)), Kind::Text) => {
+        let in_row = matches!(offer.kind, Kind::Text | Kind::Edit | Kind::Deletion | Kind::Reaction);
+        let text = match &complete.body {
+            Some(CompleteBody::Memory(body)) if in_row => {
                 Some(String::from_utf8(body.clone()).map_err(|_| StoreError::NotText)?)
             }
             _ => text,
         };
-        let staged = match offer.kind {
-            Kind::Text => None,
-            _ => Some(self.stage_complete(&mut complete)?),
-        };
-        let new_row = NewRow {
-            peer,
-            direction: Direction::In,
-            id: offer.id,
-            seq: offer.seq,
-            kind: offer.kind,
-            state: State::Received,
-            sent_at_ms: offer.sent_at_ms,
-            stored_at_ms: now_ms,
-            bytes: offer.bytes,
-            attached: staged.is_some(),
-            lease: None,
-            private: Private {
-                sm3: offer.sm3,
-                text,
-                hidden,
-                name: offer.name.clone(),
-                mime: offer.mime.clone(),
-                reason: None,
-            },
-        };
-        let result = self.write(|tx| self.commit_row(tx, &offer, &new_row, staged.as_deref()));
+        let staged = if in_row { None } else { Some(self.stage_complete(&mut complete)?) };
+        let new_row = incoming_row(&peer, &offer, staged.is_some(), (text, hidden), now_ms);
+        let result = self.write(|tx| self.commit_row(tx, &offer, new_row, staged.as_deref()));
+        let result = result.map(|(message, new, orphan)| {
+            self.remove_orphaned(orphan);
+            (message, new)
+        });
         let Some(staged) = staged else {
             return result;
         };
@@ -251,7 +241,7 @@ impl Store {
                 complete.body = None;
             }
             Err(_) => {
-                self.take_back(&peer, Direction::In, &offer.id, &staged);
+                self.take_back(&incoming_body(&peer, &offer), &staged);
                 if matches!(complete.body, Some(CompleteBody::Memory(_))) {
                     let _ = files::remove(&staged);
                 }
@@ -262,17 +252,16 @@ impl Store {
 
     fn commit_row(
         &self,
-        tx: &rusqlite::Transaction<'_>,
+        tx: &Tx<'_>,
         offer: &Incoming,
-        new_row: &NewRow,
+        new_row: NewRow,
         staged: Option<&Path>,
-    ) -> Result<(Message, bool), StoreError> {
+    ) -> Result<(Message, bool, Option<PathBuf>), StoreError> {
         let folders = &self.inner.folders;
-        let (peer, id) = (&new_row.peer, &new_row.id);
-        if let Some(stored) = row::find(tx, folders, peer, Direction::In, id)? {
-            let known = Known::Stored { kind: stored.kind, bytes: stored.bytes, sm3: stored.sm3 };
-            return match known.is_same(offer) {
-                true => Ok((stored, false)),
+        let (peer, id) = (&new_row.clear.peer, &new_row.clear.id);
+        if let Some(stored) = row::find_raw(tx, peer, Direction::In, id)? {
+            return match self.known(&stored)?.is_same(offer) {
+                true => Ok((stored.message(self.vault()), false, None)),
                 false => Err(StoreError::Conflict { id: *id }),
             };
         }
@@ -280,9 +269,10 @@ impl Store {
             return Err(StoreError::Deleted { id: *id });
         }
         if let Some(staged) = staged {
-            folders.place(staged, &folders.attachment(peer, Direction::In, id))?;
+            folders.place(staged, &folders.attachment(&incoming_body(peer, offer)))?;
         }
-        Ok((row::insert(tx, folders, new_row)?, true))
+        let (message, orphan) = amend::insert(tx, folders, new_row)?;
+        Ok((message, true, orphan))
     }
 
     /// The file of a whole body, synced.
@@ -290,7 +280,9 @@ impl Store {
         match &complete.body {
             Some(CompleteBody::Memory(body)) => {
                 let path = self.staging_path(&complete.peer, &complete.offer.id)?;
-                let mut writer = BodyWriter::create(&self.inner.folders, &path)?;
+                let id = incoming_body(&complete.peer, &complete.offer);
+                let mut writer =
+                    BodyWriter::create(&self.inner.folders, self.vault(), &path, &id, complete.offer.bytes)?;
                 writer.append(body)?;
                 writer.finish()?;
                 Ok(path)
@@ -358,6 +350,10 @@ impl Receive {
                 let kept = writer.whole_bytes();
                 match writer.finish() {
                     Ok((file, got, digest)) => (CompleteBody::Disk(file), got, digest),
+                    Err(StoreError::BodyMismatch { got, .. }) => {
+                        remove_partial(&self.store.part_path(&self.peer, &self.offer.id));
+                        return Err(mismatch(got));
+                    }
                     Err(error) => {
                         room.hold(kept);
                         return Err(error);
@@ -418,7 +414,8 @@ impl Complete {
             Some(CompleteBody::Memory(body)) => Ok(BodyReader::memory(body.clone())),
             _ => {
                 let path = self.store.part_path(&self.peer, &self.offer.id);
-                BodyReader::disk(&self.store.inner.folders, &path, self.offer.bytes)
+                let id = incoming_body(&self.peer, &self.offer);
+                BodyReader::disk(&self.store.inner.folders, self.store.vault(), &path, &id, self.offer.bytes)
             }
         }
     }
@@ -433,8 +430,36 @@ impl Drop for Complete {
     }
 }
 
-fn offer_facts(offer: &Incoming) -> Vec<u8> {
-    [OFFER_MAGIC, &offer.bytes.to_be_bytes(), &offer.sm3].concat()
+fn incoming_body(peer: &PeerId, offer: &Incoming) -> BodyId {
+    BodyId { peer: *peer, direction: Direction::In, id: offer.id }
+}
+
+fn incoming_row(
+    peer: &PeerId,
+    offer: &Incoming,
+    attached: bool,
+    (text, hidden): (Option<String>, Option<String>),
+    now_ms: i64,
+) -> NewRow {
+    NewRow {
+        clear: Clear {
+            peer: *peer,
+            direction: Direction::In,
+            id: offer.id,
+            seq: offer.seq,
+            kind: offer.kind,
+            sent_at_ms: offer.sent_at_ms,
+            stored_at_ms: now_ms,
+            order_ms: now_ms,
+            bytes: offer.bytes,
+            attached,
+            target: offer.target,
+        },
+        // what says something about another message is not counted as unread
+        state: if offer.kind.is_content() { State::Received } else { State::Seen },
+        lease: None,
+        private: Private { text, hidden, name: offer.name.clone(), mime: offer.mime.clone(), ..Private::of(offer.sm3) },
+    }
 }
 
 /// Removes a partial body and its offer; whether the body is gone.

@@ -4,9 +4,11 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::body::body_bytes;
 use super::files::{self, Folders, unhex};
 use super::receive::{OFFER, PART};
-use super::{Direction, MessageId, STAGED, Store, StoreError, row};
+use super::vault::BodyId;
+use super::{Direction, STAGED, Store, StoreError, row};
 use crate::identity::PeerId;
 
 /// What is younger may still be wanted: by a peer that comes back, or by another process.
@@ -43,7 +45,7 @@ impl Store {
             if !is_old(&path, now) || (is_offer && path.with_extension(PART).exists()) {
                 continue;
             }
-            let bytes = fs::metadata(&path).map_or(0, |about| about.len());
+            let bytes = body_bytes(fs::metadata(&path).map_or(0, |about| about.len()));
             let is_free = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
             if is_free && files::remove(&path).is_ok() {
                 removed += 1;
@@ -54,10 +56,10 @@ impl Store {
             }
         }
         for (folder, path) in files_below(&self.inner.folders.attachments()) {
-            let Some((peer, direction, id)) = parse_names(&folder, &path) else {
+            let Some(body) = parse_names(&folder, &path) else {
                 continue;
             };
-            if is_old(&path, now) && self.remove_orphan(&peer, direction, &id, &path, now)? {
+            if is_old(&path, now) && self.remove_orphan(&body, &path, now)? {
                 removed += 1;
             }
         }
@@ -77,17 +79,8 @@ impl Store {
         }
     }
 
-    fn remove_orphan(
-        &self,
-        peer: &PeerId,
-        direction: Direction,
-        id: &MessageId,
-        path: &Path,
-        now: SystemTime,
-    ) -> Result<bool, StoreError> {
-        let has_row = |connection: &rusqlite::Connection| {
-            row::find(connection, &self.inner.folders, peer, direction, id).map(|found| found.is_some())
-        };
+    fn remove_orphan(&self, body: &BodyId, path: &Path, now: SystemTime) -> Result<bool, StoreError> {
+        let has_row = |connection: &rusqlite::Connection| row::exists(connection, &body.peer, body.direction, &body.id);
         if self.read(has_row)? {
             return Ok(false);
         }
@@ -104,11 +97,11 @@ pub(super) fn held_bytes(folders: &Folders) -> u64 {
     files_below(&folders.incoming())
         .filter(|(_, path)| path.extension().is_some_and(|end| end == PART))
         .filter_map(|(_, path)| fs::metadata(path).ok())
-        .fold(0, |sum: u64, about| sum.saturating_add(about.len()))
+        .fold(0, |sum: u64, about| sum.saturating_add(body_bytes(about.len())))
 }
 
 /// The files of each peer's folder below `top`, with the folder's name.
-fn files_below(top: &Path) -> impl Iterator<Item = (String, PathBuf)> {
+pub(super) fn files_below(top: &Path) -> impl Iterator<Item = (String, PathBuf)> {
     let folders = fs::read_dir(top).into_iter().flatten().flatten();
     folders.flat_map(|folder| {
         let name = folder.file_name().to_string_lossy().into_owned();
@@ -117,14 +110,14 @@ fn files_below(top: &Path) -> impl Iterator<Item = (String, PathBuf)> {
     })
 }
 
-fn parse_names(folder: &str, path: &Path) -> Option<(PeerId, Direction, MessageId)> {
+fn parse_names(folder: &str, path: &Path) -> Option<BodyId> {
     let direction = match path.extension()?.to_str()? {
         "in" => Direction::In,
         "out" => Direction::Out,
         _ => return None,
     };
     let id = path.file_stem()?.to_str()?.parse().ok()?;
-    Some((PeerId(unhex(folder)?), direction, id))
+    Some(BodyId { peer: PeerId(unhex(folder)?), direction, id })
 }
 
 fn is_old(path: &Path, now: SystemTime) -> bool {

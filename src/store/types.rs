@@ -85,6 +85,12 @@ coded! {
         Clip = 2, "clip";
         /// Any file.
         File = 3, "file";
+        /// Takes a message back that its author has sent.
+        Deletion = 4, "deletion";
+        /// Another text for a message that its author has sent.
+        Edit = 5, "edit";
+        /// A short answer to a message, shown beside it; an empty one takes the last one back.
+        Reaction = 6, "reaction";
     }
 }
 
@@ -111,7 +117,37 @@ coded! {
         Failed = 3, "failed";
         /// It came from the peer and is stored.
         Received = 4, "received";
+        /// The peer has read it.
+        Read = 5, "read";
+        /// It came from the peer and was read here.
+        Seen = 6, "seen";
     }
+}
+
+impl Kind {
+    /// Whether it says something by itself: a text, a picture, a clip, a file. The others say something about another
+    /// message.
+    pub fn is_content(self) -> bool {
+        matches!(self, Kind::Text | Kind::Picture | Kind::Clip | Kind::File)
+    }
+}
+
+/// The message that another one is about: what it answers, edits, deletes or reacts to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Which way the message went, seen from here: `In` is the peer's.
+    pub direction: Direction,
+    /// Its id.
+    pub id: MessageId,
+}
+
+/// What one side says to a message, beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaction {
+    /// `In` is the peer's, `Out` ours.
+    pub direction: Direction,
+    /// A few characters, such as an emoji.
+    pub text: String,
 }
 
 /// A stored message.
@@ -149,13 +185,76 @@ pub struct Message {
     pub sm3: [u8; 32],
     /// Why it failed.
     pub reason: Option<String>,
-    /// The absolute path of the attachment; `None` for a text.
-    pub path: Option<PathBuf>,
+    /// Whether its body is a file of its own, to be read with [`super::Store::body`].
+    pub attached: bool,
+    /// What it answers, edits, deletes or reacts to.
+    pub target: Option<Target>,
+    /// When its text was changed, by the author's clock, in ms since 1970.
+    pub edited_at_ms: Option<i64>,
+    /// What both sides say to it now; filled in by [`super::Store::page`] alone.
+    pub reactions: Vec<Reaction>,
+    /// It was changed on the disk: what is private in it is missing here.
+    pub damaged: bool,
+    /// What is to be sent, where the text was edited before.
+    pub(super) original: Option<String>,
+}
+
+/// A place in the history: see [`Message::cursor`].
+pub type Cursor = (i64, MessageId);
+
+/// Which page of the history.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// With whom; `None` for everybody.
+    pub peer: Option<&'a PeerId>,
+    /// From where, and in which direction.
+    pub from: Place,
+    /// Messages at most; [`super::PAGE_MESSAGES_MAX`] is more than enough.
+    pub limit: usize,
+    /// Only messages whose text, hidden text or file name has this, whatever the case.
+    pub words: Option<&'a str>,
+}
+
+impl Default for Query<'_> {
+    /// The newest page, of 50 messages.
+    fn default() -> Self {
+        Query { peer: None, from: Place::Newest, limit: 50, words: None }
+    }
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The newest messages.
+    Newest,
+    /// Those before a message.
+    Before(Cursor),
+    /// Those after a message.
+    After(Cursor),
+    /// The oldest messages.
+    Oldest,
+}
+
+impl Place {
+    pub(super) fn is_backward(self) -> bool {
+        matches!(self, Place::Newest | Place::Before(_))
+    }
+}
+
+/// A conversation in the list of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// With whom.
+    pub peer: PeerId,
+    /// Messages from there that were not read here.
+    pub unread: u64,
+    /// The newest message.
+    pub last: Option<Message>,
 }
 
 impl Message {
-    /// What [`super::Store::history`] takes to give the page before this message.
-    pub fn cursor(&self) -> (i64, MessageId) {
+    /// Its place in the history, for [`Place`].
+    pub fn cursor(&self) -> Cursor {
         (self.order_ms, self.id)
     }
 }
@@ -210,7 +309,9 @@ pub struct NewOutgoing {
     pub name: Option<String>,
     /// The media type to tell the peer.
     pub mime: Option<String>,
-    /// What is sent.
+    /// What it answers, edits, deletes or reacts to.
+    pub target: Option<Target>,
+    /// What is sent. Edits, deletions and reactions have a [`Body::Text`].
     pub body: Body,
 }
 
@@ -252,6 +353,8 @@ pub struct Incoming {
     pub mime: Option<String>,
     /// The SM3 of the body.
     pub sm3: [u8; 32],
+    /// What it answers, edits, deletes or reacts to.
+    pub target: Option<Target>,
 }
 
 impl fmt::Debug for Incoming {
@@ -307,10 +410,11 @@ mod tests {
 
     #[test]
     fn codes_come_back() {
-        for code in 0..5 {
+        for code in 0..7 {
             assert_eq!(State::from_code(code).unwrap().code(), code);
+            assert_eq!(Kind::from_code(code).unwrap().code(), code);
         }
-        assert_eq!(State::from_code(5), None);
+        assert_eq!(State::from_code(7), None);
         assert_eq!(Kind::Clip.as_str(), "clip");
     }
 

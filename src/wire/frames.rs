@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::limits::{
     AGENT_BYTES_MAX, CAMERA_FRAME_BYTES_MAX, CAMERA_SIDE_PIXELS_MAX, CLIP_BYTES_MAX, DETAIL_BYTES_MAX, FILE_BYTES_MAX,
-    MIME_BYTES_MAX, NAME_BYTES_MAX, PICTURE_BYTES_MAX, TEXT_BYTES_MAX,
+    MIME_BYTES_MAX, NAME_BYTES_MAX, PICTURE_BYTES_MAX, REACTION_BYTES_MAX, TEXT_BYTES_MAX,
 };
 use super::{Frame, WireError};
 
@@ -84,6 +84,9 @@ pub enum Control {
     /// The other side goes.
     #[n(4)]
     Bye(#[n(0)] Bye),
+    /// The other side has read what we sent, so far.
+    #[n(5)]
+    Read(#[n(0)] Read),
 }
 
 /// The state of a peer.
@@ -128,6 +131,16 @@ pub struct Pong {
     pub replied_at_us: u64,
 }
 
+/// How far the sender of this frame has read. It says so when it reads on and whenever a link comes up, so that one that
+/// was lost is made up for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Read {
+    /// The last message of ours that was read; all that we sent before it count too.
+    #[n(0)]
+    pub id: ByteArray<16>,
+}
+
 /// A farewell, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -153,6 +166,15 @@ pub enum Kind {
     /// Any file.
     #[n(3)]
     File,
+    /// Takes back the message that is its target. No body.
+    #[n(4)]
+    Deletion,
+    /// Another text for the message that is its target; UTF-8.
+    #[n(5)]
+    Edit,
+    /// A few characters said to the message that is its target, UTF-8; none take the last ones back.
+    #[n(6)]
+    Reaction,
 }
 
 impl Kind {
@@ -163,7 +185,15 @@ impl Kind {
             Self::Picture => PICTURE_BYTES_MAX,
             Self::Clip => CLIP_BYTES_MAX,
             Self::File => FILE_BYTES_MAX,
+            Self::Deletion => 0,
+            Self::Edit => TEXT_BYTES_MAX,
+            Self::Reaction => REACTION_BYTES_MAX,
         }
+    }
+
+    /// Whether it means nothing without a target.
+    pub fn needs_target(self) -> bool {
+        matches!(self, Self::Deletion | Self::Edit | Self::Reaction)
     }
 }
 
@@ -196,6 +226,21 @@ pub struct Offer {
     /// Media type.
     #[n(7)]
     pub mime: Option<String>,
+    /// What it answers, edits, takes back or reacts to.
+    #[n(8)]
+    pub target: Option<Target>,
+}
+
+/// The message that another one is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Target {
+    /// Its id.
+    #[n(0)]
+    pub id: ByteArray<16>,
+    /// True if the receiver of this frame wrote it, false if its sender did.
+    #[n(1)]
+    pub yours: bool,
 }
 
 /// The receiver's answers on a delivery stream.
@@ -435,6 +480,10 @@ impl Frame for Opening {
                 if i64::try_from(offer.seq).is_err() || offer.seq == 0 {
                     return Err(WireError::Field { field: "seq", problem: "must be 1 to 2^63 - 1".into() });
                 }
+                if offer.kind.needs_target() && offer.target.is_none() {
+                    let problem = format!("is missing: {:?} is about another message", offer.kind);
+                    return Err(WireError::Field { field: "target", problem });
+                }
                 Ok(())
             }
             Self::Watch(_) => Ok(()),
@@ -452,7 +501,7 @@ impl Frame for Control {
     fn check(&self) -> Result<(), WireError> {
         match self {
             Self::Bye(bye) => bounded("detail", &bye.detail, DETAIL_BYTES_MAX),
-            Self::Presence(_) | Self::Typing(_) | Self::Ping(_) | Self::Pong(_) => Ok(()),
+            Self::Presence(_) | Self::Typing(_) | Self::Ping(_) | Self::Pong(_) | Self::Read(_) => Ok(()),
         }
     }
 }

@@ -4,6 +4,8 @@
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a text, UTF-8.
 pub const TEXT_BYTES_MAX: u64 = 64 * 1024;
+/// Bytes of a reaction, UTF-8.
+pub const REACTION_BYTES_MAX: u64 = 64;
 /// Bytes of a picture.
 pub const PICTURE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Bytes of a voice clip.

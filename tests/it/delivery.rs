@@ -12,7 +12,7 @@ fn text(text: &str) -> DraftKind {
 
 /// What the receiver's store holds, in the order of the history.
 fn stored(actor: &Actor) -> Vec<miyu::node::Message> {
-    actor.node().history().page(None, None, 10_000, None).unwrap()
+    crate::support::stored(&actor.node().history(), None)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +44,7 @@ async fn a_receipt_is_never_ahead_of_the_disk() {
         let id = alice.send("bob", text(&format!("{number}"))).await;
         alice.receipt(id).await.unwrap();
         // A second store on the same files sees what is on the disk, not what a process holds.
-        let history = miyu::node::history::History::open(&bob.settings.data).unwrap();
+        let history = miyu::node::history::History::open(&bob.settings.data, &bob.identity).unwrap();
         let found = history.message(&alice.identity.peer_id(), Direction::In, &id).unwrap();
         assert!(found.is_some(), "receipted and not stored: {number}");
     }
@@ -59,7 +59,7 @@ async fn a_large_file_arrives_as_it_was() {
     std::fs::write(&path, b"changed").unwrap();
     let arrived = bob.arrival(id).await;
     alice.receipt(id).await.unwrap();
-    let body = std::fs::read(arrived.path.unwrap()).unwrap();
+    let body = bob.body(&arrived);
     let again = file(bob.folder.path(), 5 * 1024 * 1024 + 17, 1);
     assert!(body == std::fs::read(again).unwrap());
 }
@@ -104,7 +104,7 @@ async fn a_file_goes_on_from_what_is_on_disk() {
     bob.start().await;
     alice.receipt(id).await.unwrap();
     let arrived = bob.arrival(id).await;
-    let body = std::fs::read(arrived.path.unwrap()).unwrap();
+    let body = bob.body(&arrived);
     assert!(body == std::fs::read(file(bob.folder.path(), size, 2)).unwrap());
     // What came before the stop did not come again.
     let received = bob.node().status().traffic.received_bytes;
@@ -128,7 +128,7 @@ async fn who_may_not_chat_is_refused_by_name_and_for_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_sent_is_refused_before_it_is_queued() {
     let (alice, _bob) = pair(CHAT, CHAT).await;
-    let send = |kind| alice.node().send("bob", miyu::node::Draft { kind, name: None });
+    let send = |kind| alice.node().send("bob", miyu::node::Draft { kind, name: None, reply_to: None });
     let long = "x".repeat(64 * 1024 + 1);
     let error = send(text(&long)).await.unwrap_err();
     assert!(matches!(error, SendError::TooLarge { bytes_max: 65_536, .. }), "{error}");
@@ -146,7 +146,7 @@ async fn what_cannot_be_sent_is_refused_before_it_is_queued() {
     let error = send(DraftKind::File("/no/such/file".into())).await.unwrap_err();
     assert!(error.to_string().contains("/no/such/file"), "{error}");
     assert!(matches!(
-        alice.node().send("bbo", miyu::node::Draft { kind: text("x"), name: None }).await.unwrap_err(),
+        alice.node().send("bbo", miyu::node::Draft { kind: text("x"), name: None, reply_to: None }).await.unwrap_err(),
         SendError::NoPeer(_)
     ));
     assert!(stored(&alice).is_empty());
@@ -170,7 +170,7 @@ async fn a_one_shot_sends_beside_a_long_lived_peer() {
     alice.node().connect("bob").await.unwrap();
     let settings = miyu::node::Settings { role: Role::OneShot, ..alice.settings.clone() };
     let (node, mut events) = Node::start(alice.identity.clone(), settings.clone()).await.unwrap();
-    let draft = miyu::node::Draft { kind: text("from the one-shot"), name: None };
+    let draft = miyu::node::Draft { kind: text("from the one-shot"), name: None, reply_to: None };
     let id = node.send("bob", draft).await.unwrap();
     node.connect("bob").await.unwrap();
     let delivered = async {
@@ -186,7 +186,7 @@ async fn a_one_shot_sends_beside_a_long_lived_peer() {
 
     // It leaves before anything is delivered: the long-lived peer takes its message over.
     let (second, _events) = Node::start(alice.identity.clone(), settings).await.unwrap();
-    let draft = miyu::node::Draft { kind: text("left behind"), name: None };
+    let draft = miyu::node::Draft { kind: text("left behind"), name: None, reply_to: None };
     let id = second.send("bob", draft).await.unwrap();
     second.shutdown().await;
     assert_eq!(bob.arrival(id).await.text.as_deref(), Some("left behind"));
@@ -219,7 +219,9 @@ async fn a_stored_copy_that_rots_fails_by_name_and_is_not_sent_for_ever() {
     alice.node().connect("bob").await.unwrap();
     bob.stop().await;
     let id = alice.send("bob", DraftKind::File(file(alice.folder.path(), 300_000, 3))).await;
-    let path = stored(&alice).pop().unwrap().path.unwrap();
+    let attachments = alice.settings.data.join("attachments");
+    let folder = std::fs::read_dir(attachments).unwrap().next().unwrap().unwrap().path();
+    let path = folder.join(format!("{id}.out"));
     let mut body = std::fs::read(&path).unwrap();
     body[150_000] ^= 1;
     std::fs::write(&path, body).unwrap();

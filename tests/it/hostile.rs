@@ -10,7 +10,7 @@ use miyu::wire::{
 use quinn::ConnectionError;
 
 use crate::raw::{Eve, bob_and_eve, get, hello, offer, put, refused};
-use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry};
+use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry, stored};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offer_over_a_limit_is_refused_with_the_limit() {
@@ -47,17 +47,19 @@ async fn a_body_that_is_not_what_was_offered_is_not_stored() {
     assert_eq!(reason, Reason::Damaged);
     let (reason, ..) = refused(eve.offer(offer(4, Kind::Text, b"\xff\xfe"), b"\xff\xfe").await);
     assert_eq!(reason, Reason::Protocol);
-    assert!(bob.node().history().page(None, None, 10, None).unwrap().is_empty());
+    assert!(stored(&bob.node().history(), None).is_empty());
 
     // The same id with the right body is taken, again with a receipt, and with other content refused.
     assert!(matches!(eve.offer(offer(1, Kind::File, b"right"), b"right").await, Ok(DeliveryReply::Receipt(_))));
     assert!(matches!(eve.offer(offer(1, Kind::File, b"right"), b"right").await, Ok(DeliveryReply::Receipt(_))));
     let (reason, _, retry) = refused(eve.offer(offer(1, Kind::File, b"other"), b"other").await);
     assert_eq!((reason, retry), (Reason::Conflict, false));
-    let stored = bob.node().history().page(None, None, 10, None).unwrap();
+    let stored = stored(&bob.node().history(), None);
     assert_eq!(stored.len(), 1);
-    let path = stored[0].path.clone().unwrap();
-    assert!(path.starts_with(&bob.settings.data), "a peer's name is no path: {}", path.display());
+    let attachments = std::fs::read_dir(bob.settings.data.join("attachments")).unwrap();
+    let names: Vec<_> = attachments.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).collect();
+    let [Ok(file)] = names.as_slice() else { panic!("{names:?}") };
+    assert_eq!(*file.file_name(), *format!("{}.in", stored[0].id), "a peer's name is no path");
     bob.stop().await;
 }
 
@@ -165,9 +167,9 @@ async fn a_peer_that_keeps_offering_one_message_gets_one_message() {
     again.write_all(&body[resume.offset as usize..]).await.unwrap();
     again.finish().unwrap();
     assert!(matches!(get(&mut reply).await, Ok(DeliveryReply::Receipt(_))));
-    let stored = bob.node().history().page(None, None, 10, None).unwrap();
+    let stored = stored(&bob.node().history(), None);
     assert_eq!(stored.len(), 1);
-    assert!(std::fs::read(stored[0].path.as_ref().unwrap()).unwrap() == body);
+    assert!(crate::support::body(&bob.node().history(), &stored[0]) == body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

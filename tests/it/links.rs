@@ -100,7 +100,7 @@ async fn keys_rotate_in_the_middle_of_a_transfer_and_a_watch() {
     }
     alice.receipt(id).await.unwrap();
     let arrived = bob.arrival(id).await;
-    let body = std::fs::read(arrived.path.unwrap()).unwrap();
+    let body = bob.body(&arrived);
     assert!(body == std::fs::read(file(bob.folder.path(), size, 5)).unwrap());
     assert!(alice.node().status().key_updates > 0);
     let age = alice.node().ping("bob").await.unwrap().link.key_age;

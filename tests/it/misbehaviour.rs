@@ -16,7 +16,7 @@ use miyu::wire::{
 use tokio::runtime::Handle;
 
 use crate::raw::{Eve, get, hello, offer, put, refused};
-use crate::support::{ALL, Actor, PATIENCE, entry, watch_published};
+use crate::support::{ALL, Actor, PATIENCE, entry, stored, watch_published};
 
 /// The code with which a link is closed for a breach.
 const PROTOCOL: u64 = 4;
@@ -235,7 +235,7 @@ async fn offers_without_end_stop_at_their_limit() {
     assert_eq!(busy, 6);
     three.carol_notices_nothing().await;
     drop(held);
-    let history = three.bob.node().history().page(Some(&three.eve.peer_id()), None, 100, None).unwrap();
+    let history = stored(&three.bob.node().history(), Some(&three.eve.peer_id()));
     assert!(history.is_empty(), "nothing that did not come is kept");
 }
 
@@ -422,7 +422,7 @@ async fn a_clock_ten_years_off_costs_nothing_but_its_own_times() {
         eve.conn.close(0_u32.into(), b"");
     }
     three.carol_notices_nothing().await;
-    let history = three.bob.node().history().page(Some(&three.eve.peer_id()), None, 100, None).unwrap();
+    let history = stored(&three.bob.node().history(), Some(&three.eve.peer_id()));
     assert_eq!(history.len(), 8);
 }
 

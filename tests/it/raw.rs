@@ -97,6 +97,7 @@ pub(crate) fn offer(id: u8, kind: Kind, body: &[u8]) -> Offer {
         sm3: ByteArray::from(sm3::digest(body)),
         name: Some("../../etc/passwd".to_owned()),
         mime: None,
+        target: None,
     }
 }
 

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod amended;
 mod folder;
 mod history;
+mod migrated;
 mod outbox;
 mod process;
+mod reading;
 mod receive;
+mod sealed;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,11 +21,11 @@ use std::time::{Duration, SystemTime};
 
 use miyu::crypto::sm2::SecretKey;
 use miyu::crypto::sm3;
-use miyu::identity::PeerId;
+use miyu::identity::{Identity, PeerId};
 use miyu::store::{
     Body, CHUNK_BYTES, Complete, DISK_RESERVE_BYTES, Direction, Incoming, KEEP_PARTIAL_BYTES, Kind, Known,
-    LEASE_MS_MAX, Lease, Message, MessageId, NewOutgoing, PARTIALS_PER_PEER_MAX, State, Store, StoreError,
-    TEXT_BYTES_MAX, lock_long_lived,
+    LEASE_MS_MAX, Lease, Message, MessageId, NewOutgoing, PARTIALS_PER_PEER_MAX, Place, Query, ROW_BYTES, Reaction,
+    State, Store, StoreError, TEXT_BYTES_MAX, Target, lock_long_lived,
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -33,6 +37,31 @@ const LARGE: usize = 5 * CHUNK_BYTES as usize + 1234;
 
 fn peer(n: u8) -> PeerId {
     PeerId::of(&SecretKey::from_bytes(&[n; 32]).unwrap().public_key())
+}
+
+/// Whose store it is.
+fn owner() -> Identity {
+    Identity::new(SecretKey::from_bytes(&[99; 32]).unwrap())
+}
+
+fn query<'a>(
+    peer: Option<&'a PeerId>,
+    before: Option<(i64, MessageId)>,
+    limit: usize,
+    words: Option<&'a str>,
+) -> Query<'a> {
+    Query { peer, from: before.map_or(Place::Newest, Place::Before), limit, words }
+}
+
+/// The body of a stored message.
+fn read(store: &Store, message: &Message) -> Vec<u8> {
+    store.body(message).unwrap().read_all(u64::MAX).unwrap()
+}
+
+/// Where the attachment of a message lies.
+fn place(store: &Store, message: &Message) -> PathBuf {
+    let folder = message.peer.as_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    store.folder().join("attachments").join(folder).join(format!("{}.{}", message.id, message.direction))
 }
 
 fn id(n: u16) -> MessageId {
@@ -52,7 +81,7 @@ fn bytes(seed: u64, count: usize) -> Vec<u8> {
 }
 
 fn outgoing(n: u16, kind: Kind, body: Body) -> NewOutgoing {
-    NewOutgoing { id: id(n), peer: peer(1), kind, text: None, hidden: None, name: None, mime: None, body }
+    NewOutgoing { id: id(n), peer: peer(1), kind, text: None, hidden: None, name: None, mime: None, target: None, body }
 }
 
 fn text(n: u16) -> NewOutgoing {
@@ -69,12 +98,13 @@ fn offer(n: u16, kind: Kind, body: &[u8]) -> Incoming {
         name: Some("../../etc/passwd".into()),
         mime: Some("image/png".into()),
         sm3: sm3::digest(body),
+        target: None,
     }
 }
 
 fn open() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("data")).unwrap();
+    let store = Store::open(&folder.path().join("data"), &owner()).unwrap();
     (folder, store)
 }
 
@@ -120,6 +150,6 @@ fn crash(store: &Store) -> (tempfile::TempDir, Store) {
     }
     let folder = tempfile::tempdir().unwrap();
     copy(store.folder(), &folder.path().join("data"));
-    let store = Store::open(&folder.path().join("data")).unwrap();
+    let store = Store::open(&folder.path().join("data"), &owner()).unwrap();
     (folder, store)
 }

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use miyu::config::{Address, Allow, Peer};
+use miyu::config::{Address, Allow, HistorySettings, Peer};
 use miyu::identity::{Identity, PeerId};
+use miyu::node::history::{History, Query};
 use miyu::node::{
-    Arrived, Draft, DraftKind, Event, MessageId, Node, Reason, Role, Settings, WatchError, WatchHandle, WatchOptions,
+    Arrived, Direction, Draft, DraftKind, Event, Message, MessageId, Node, Reason, Role, Settings, WatchError,
+    WatchHandle, WatchOptions,
 };
 use miyu::quic::{Endpoint, Options, Trust};
 use tempfile::TempDir;
@@ -57,6 +59,7 @@ impl Actor {
             peers,
             key_update: Duration::from_secs(600),
             new_handshake: Duration::from_secs(3600),
+            history: HistorySettings::default(),
             table: None,
         };
         Self {
@@ -113,7 +116,7 @@ impl Actor {
     }
 
     pub(crate) async fn send(&self, to: &str, kind: DraftKind) -> MessageId {
-        self.node().send(to, Draft { kind, name: Some("name.bin".to_owned()) }).await.unwrap()
+        self.node().send(to, Draft { kind, name: Some("name.bin".to_owned()), reply_to: None }).await.unwrap()
     }
 
     pub(crate) async fn arrival(&mut self, id: MessageId) -> Arrived {
@@ -123,12 +126,29 @@ impl Actor {
         self.arrived[&id].clone()
     }
 
+    /// The body of a message that came.
+    pub(crate) fn body(&self, arrived: &Arrived) -> Vec<u8> {
+        let history = self.node().history();
+        let message = history.message(&arrived.peer, Direction::In, &arrived.id).unwrap().unwrap();
+        body(&history, &message)
+    }
+
     pub(crate) async fn receipt(&mut self, id: MessageId) -> Result<(), String> {
         while !self.concluded.contains_key(&id) {
             self.wait("receipt", |_| Some(())).await;
         }
         self.concluded[&id].clone()
     }
+}
+
+/// The body of a stored message.
+pub(crate) fn body(history: &History, message: &Message) -> Vec<u8> {
+    history.body(message).unwrap().read_all(u64::MAX).unwrap()
+}
+
+/// Everything that is stored, with one peer or with all.
+pub(crate) fn stored(history: &History, peer: Option<&PeerId>) -> Vec<Message> {
+    history.page(&Query { peer, limit: 1_000, ..Query::default() }).unwrap()
 }
 
 /// A watch of a camera that was published a moment ago: publishing tells nobody when it is done.

@@ -285,7 +285,7 @@ async fn both_ends_restart_at_once_and_nothing_is_lost() {
 }
 
 fn stored(actor: &Actor) -> Vec<Message> {
-    actor.node().history().page(None, None, 1_000, None).unwrap()
+    crate::support::stored(&actor.node().history(), None)
 }
 
 fn waiting(actor: &Actor) -> usize {

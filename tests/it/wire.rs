@@ -18,6 +18,7 @@ fn offer() -> Offer {
         sm3: ByteArray::from([9; 32]),
         name: Some("照片.png".to_owned()),
         mime: None,
+        target: None,
     }
 }
 

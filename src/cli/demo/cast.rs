@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use crate::cli::{Failure, Outcome};
-use crate::config::{Address, Allow, Peer};
+use crate::config::{Address, Allow, HistorySettings, Peer};
 use crate::identity::{Identity, PeerId};
 use crate::media::camera::{Settings as CameraSettings, SourceSpec};
 use crate::node::{CameraPlan, Event, Node, Role, Settings};
@@ -114,6 +114,7 @@ impl Actor {
             peers: self.peers.clone(),
             key_update: KEY_UPDATE,
             new_handshake: Duration::from_secs(3600),
+            history: HistorySettings::default(),
             table: None,
         };
         let (node, events) = Node::start(self.identity.clone(), settings).await?;

@@ -8,7 +8,8 @@ use super::cast::{Actor, Cast};
 use crate::cli::print::size;
 use crate::media::camera::read_back;
 use crate::media::{clip, jpeg};
-use crate::node::{Arrived, Draft, DraftKind, Event, MessageId, WatchNews, WatchOptions};
+use crate::node::history::Query;
+use crate::node::{Arrived, Direction, Draft, DraftKind, Event, MessageId, WatchNews, WatchOptions};
 
 /// The steps, in order.
 pub(super) const NAMES: [&str; 7] = ["handshake", "text", "hidden text", "voice clip", "camera", "away", "stranger"];
@@ -97,7 +98,7 @@ async fn exchange(from: &mut Actor, to: &mut Actor, name: &str, draft: Draft) ->
 }
 
 fn says(text: &str) -> Draft {
-    Draft { kind: DraftKind::Text(text.to_owned()), name: None }
+    Draft { kind: DraftKind::Text(text.to_owned()), name: None, reply_to: None }
 }
 
 fn expect(arrived: &Arrived, text: &str) -> Result<(), String> {
@@ -117,7 +118,7 @@ async fn text(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
 
 async fn hidden(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
     let kind = DraftKind::Picture { bytes: PHOTO.to_vec(), hide: Some(SECRET.to_owned()) };
-    let draft = Draft { kind, name: Some("photo.png".to_owned()) };
+    let draft = Draft { kind, name: Some("photo.png".to_owned()), reply_to: None };
     let (arrived, ms) = exchange(&mut cast.alice, &mut cast.bob, "bob", draft).await?;
     if arrived.hidden.as_deref() != Some(SECRET) {
         return Err("the hidden text was not found".to_owned());
@@ -128,10 +129,12 @@ async fn hidden(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
 }
 
 async fn voice(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
-    let draft = Draft { kind: DraftKind::Clip(CLIP.to_vec()), name: Some("hello.wav".to_owned()) };
+    let draft = Draft { kind: DraftKind::Clip(CLIP.to_vec()), name: Some("hello.wav".to_owned()), reply_to: None };
     let (arrived, ms) = exchange(&mut cast.alice, &mut cast.bob, "bob", draft).await?;
-    let path = arrived.path.ok_or("the clip has no file")?;
-    let bytes = std::fs::read(&path).map_err(|error| error.to_string())?;
+    let history = cast.bob.node()?.history();
+    let stored = history.message(&arrived.peer, Direction::In, &arrived.id).map_err(|error| error.to_string())?;
+    let body = history.body(&stored.ok_or("the clip was not stored")?).map_err(|error| error.to_string())?;
+    let bytes = body.read_all(arrived.bytes).map_err(|error| error.to_string())?;
     if bytes != CLIP {
         return Err("another clip arrived".to_owned());
     }
@@ -195,7 +198,7 @@ async fn away(cast: &mut Cast, seen: &mut Seen) -> Result<String, String> {
     let id = send(&mut cast.alice, "bob", says(text)).await?;
     let pending = |cast: &Cast| {
         let history = cast.alice.node()?.history();
-        let bob = history.page(None, None, 1, None).map_err(|error| error.to_string())?;
+        let bob = history.page(&Query { limit: 1, ..Query::default() }).map_err(|error| error.to_string())?;
         Ok::<_, String>(bob.last().map(|message| (message.id, message.state)))
     };
     let waiting = pending(cast)?;

@@ -21,7 +21,7 @@ pub(super) struct Ledger {
 impl Ledger {
     /// What is stored in one direction, in the order in which it is shown.
     pub(super) fn stored(&self, direction: Direction) -> Vec<Message> {
-        let mut all = self.history.page(Some(&self.other), None, 1_000, None).unwrap();
+        let mut all = crate::support::stored(&self.history, Some(&self.other));
         all.retain(|message| message.direction == direction);
         all
     }
@@ -65,6 +65,6 @@ pub(super) fn compare(sent: &[Sent], sender: &Ledger, receiver: &Ledger) {
     assert_eq!(ids(&came), wanted, "each once, in the order in which they were sent");
     for (number, ((sent, own), came)) in (1..).zip(sent.iter().zip(&own).zip(&came)) {
         assert_eq!((own.seq, own.state, came.state), (number, State::Delivered, State::Received));
-        messages::compare(sent, came, own);
+        messages::compare(sent, (came, &receiver.history), (own, &sender.history));
     }
 }

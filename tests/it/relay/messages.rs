@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use image::{ImageFormat, RgbImage};
-use miyu::node::history::Kind;
+use miyu::node::history::{History, Kind};
 use miyu::node::{Direction, DraftKind, Message, MessageId};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
-use crate::support::file;
+use crate::support::{body, file};
 
 /// Bodies have at most this many bytes.
 const BODY_BYTES_MAX: u64 = 2 * 1024 * 1024;
@@ -91,15 +91,11 @@ fn clip(rng: &mut StdRng) -> Vec<u8> {
 }
 
 /// The message that the receiver has for this one, and the sender's own row of it.
-pub(super) fn compare(sent: &Sent, came: &Message, own: &Message) {
+pub(super) fn compare(sent: &Sent, (came, receiver): (&Message, &History), (own, sender): (&Message, &History)) {
     assert_eq!((came.id, came.direction, came.seq), (sent.id, Direction::In, own.seq));
     assert_eq!((came.kind, came.bytes, came.sm3), (own.kind, own.bytes, own.sm3));
-    let body = |message: &Message| match (&message.text, &message.path) {
-        (Some(text), _) => text.clone().into_bytes(),
-        (None, path) => std::fs::read(path.as_ref().unwrap()).unwrap(),
-    };
-    let there = body(came);
-    assert!(there == body(own), "{came:?} has another body than its sender's copy");
+    let there = body(receiver, came);
+    assert!(there == body(sender, own), "{came:?} has another body than its sender's copy");
     assert_eq!(miyu::crypto::sm3::digest(&there), came.sm3);
     match &sent.content {
         Content::Text(text) => assert!(came.kind == Kind::Text && came.text.as_ref() == Some(text)),

@@ -36,7 +36,7 @@ struct Side {
 
 impl Side {
     fn new(actor: Actor, name: &'static str, other: &Identity) -> Self {
-        let history = History::open(&actor.settings.data).unwrap();
+        let history = History::open(&actor.settings.data, &actor.identity).unwrap();
         let ledger = Ledger { other: other.peer_id(), history };
         Self {
             actor,

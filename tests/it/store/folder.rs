@@ -7,7 +7,7 @@ fn a_crash_between_rename_and_row_harms_nothing() {
     let (_folder, store) = open();
     let body = bytes(1, LARGE);
     let (message, _) = commit(&store, 1, &body);
-    let path = message.path.unwrap();
+    let path = place(&store, &message);
     // as after the crash: the attachment has its name, the row never came
     let orphan = path.with_file_name(format!("{}.in", id(2)));
     fs::write(&orphan, b"half of something").unwrap();
@@ -15,8 +15,8 @@ fn a_crash_between_rename_and_row_harms_nothing() {
     assert_eq!(store.lookup(&peer(1), &id(2)).unwrap(), None);
     let (second, new) = commit(&store, 2, &body);
     assert!(new);
-    assert_eq!(fs::read(second.path.unwrap()).unwrap(), body);
-    assert_eq!(store.history(None, None, 9, None).unwrap().len(), 2);
+    assert_eq!(read(&store, &second), body);
+    assert_eq!(store.page(&query(None, None, 9, None)).unwrap().len(), 2);
 }
 
 #[test]
@@ -29,25 +29,26 @@ fn a_whole_body_whose_row_never_came_is_not_asked_for_again() {
     let part = incoming.iter().find(|path| path.extension().is_some_and(|end| end == "part")).unwrap();
     let attachments = store.folder().join("attachments").join(part.parent().unwrap().file_name().unwrap());
     fs::create_dir(&attachments).unwrap();
-    let place = attachments.join(format!("{}.in", id(1)));
-    fs::rename(part, &place).unwrap();
+    let named = attachments.join(format!("{}.in", id(1)));
+    fs::rename(part, &named).unwrap();
     // as after a crash: the body has its last name, the row never came
     let (_other, store) = crash(&store);
-    store.set_quota(2 * LARGE as u64);
+    store.set_quota(2 * LARGE as u64 + ROW_BYTES);
     let again = store.begin_receive(&peer(1), &facts).unwrap();
     assert_eq!(again.resume_offset(), 5 * CHUNK_BYTES);
     drop(again);
     assert!(
-        store.room_for(LARGE as u64 + 1234).is_ok() && store.room_for(LARGE as u64 + 1235).is_err(),
+        store.room_for(LARGE as u64 + ROW_BYTES + 1234).is_ok()
+            && store.room_for(LARGE as u64 + ROW_BYTES + 1235).is_err(),
         "it is counted"
     );
     let (message, new) = commit(&store, 1, &body);
     assert!(new);
-    assert_eq!(fs::read(message.path.unwrap()).unwrap(), body);
+    assert_eq!(read(&store, &message), body);
     assert!(files_in(&store.folder().join("incoming")).is_empty());
     // one that counts stays where it is
     drop(receive(&store, &facts, &body));
-    assert!(store.message(&peer(1), Direction::In, &id(1)).unwrap().unwrap().path.unwrap().exists());
+    assert!(place(&store, &store.message(&peer(1), Direction::In, &id(1)).unwrap().unwrap()).exists());
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn a_copy_whose_process_died_goes_at_the_next_start() {
     let (busy, file) = minutes("c.1-0.staged", 2);
     file.try_lock().unwrap();
     let (part, _file) = minutes("d.part", 2);
-    Store::open(store.folder()).unwrap();
+    Store::open(store.folder(), &owner()).unwrap();
     assert_eq!([&dead, &young, &busy, &part].map(|path| path.exists()), [false, true, true, true]);
 }
 
@@ -104,7 +105,7 @@ fn orphans_and_old_partials_are_swept_and_nothing_else() {
     let (_folder, store) = open();
     let body = bytes(1, LARGE);
     let (kept, _) = commit(&store, 1, &body);
-    let kept = kept.path.unwrap();
+    let kept = place(&store, &kept);
     let orphan = kept.with_file_name(format!("{}.in", id(2)));
     let foreign = kept.with_file_name("notes.txt");
     fs::write(&orphan, "x").unwrap();
@@ -132,7 +133,7 @@ fn orphans_and_old_partials_are_swept_and_nothing_else() {
     let file = fs::File::options().write(true).open(&orphan).unwrap();
     file.set_modified(now - 8 * DAY).unwrap();
     store.set_meta("swept_at_ms", &0i64.to_be_bytes()).unwrap();
-    Store::open(store.folder()).unwrap();
+    Store::open(store.folder(), &owner()).unwrap();
     assert!(!orphan.exists() && kept.exists());
 }
 
@@ -145,18 +146,18 @@ fn databases_that_are_newer_foreign_or_damaged_are_refused() {
     let database = rusqlite::Connection::open(&path).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
-    let error = Store::open(&folder).unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 1, .. }), "{error}");
+    let error = Store::open(&folder, &owner()).unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { found: 99, known: 2, .. }), "{error}");
     assert!(error.hint().unwrap().contains("update"));
 
     fs::write(&path, b"this is no database, but a text that someone put here").unwrap();
-    let error = Store::open(&folder).unwrap_err();
+    let error = Store::open(&folder, &owner()).unwrap_err();
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
     fs::remove_file(&path).unwrap();
     let database = rusqlite::Connection::open(&path).unwrap();
     database.execute_batch("CREATE TABLE theirs (x)").unwrap();
     drop(database);
-    let error = Store::open(&folder).unwrap_err();
+    let error = Store::open(&folder, &owner()).unwrap_err();
     assert!(matches!(error, StoreError::NotAStore { .. }), "{error}");
 
     let (_folder, store) = open();
@@ -170,7 +171,7 @@ fn databases_that_are_newer_foreign_or_damaged_are_refused() {
     let start = pages.len() / 3;
     pages[start..].fill(0xa5);
     fs::write(&path, pages).unwrap();
-    let error = Store::open(&folder).and_then(|store| store.history(None, None, 99, None)).unwrap_err();
+    let error = Store::open(&folder, &owner()).and_then(|store| store.page(&query(None, None, 99, None))).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     assert!(error.hint().unwrap().contains("restore"));
 }
@@ -179,13 +180,13 @@ fn databases_that_are_newer_foreign_or_damaged_are_refused() {
 fn a_damaged_attachment_is_told_and_the_rest_goes_on() {
     let (_folder, store) = open();
     let (message, _) = commit(&store, 1, &bytes(1, 1000));
-    let path = message.path.clone().unwrap();
+    let path = place(&store, &message);
     fs::write(&path, b"short").unwrap();
     let error = store.body(&message).unwrap_err();
-    assert!(matches!(error, StoreError::BodyDamaged { found: 5, wanted: 1000, .. }), "{error}");
+    assert!(matches!(error, StoreError::BodyDamaged { found: 5, wanted: 1068, .. }), "{error}");
     fs::remove_file(&path).unwrap();
     assert!(store.body(&message).unwrap_err().to_string().starts_with("cannot read"));
-    assert_eq!(store.history(None, None, 9, None).unwrap().len(), 1);
+    assert_eq!(store.page(&query(None, None, 9, None)).unwrap().len(), 1);
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn many_processes_may_open_a_new_folder_at_once() {
         let folder = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| Store::open(folder.path()).unwrap());
+                scope.spawn(|| Store::open(folder.path(), &owner()).unwrap());
             }
         });
     }
@@ -215,7 +216,7 @@ fn only_the_owner_can_read_any_of_it() {
     fs::create_dir(&empty).unwrap();
     fs::set_permissions(&empty, fs::Permissions::from_mode(0o755)).unwrap();
     for root in [shared.clone(), empty, folder.path().join("a/b/new")] {
-        let store = Store::open(&root).unwrap();
+        let store = Store::open(&root, &owner()).unwrap();
         let _lock = lock_long_lived(&root).unwrap();
         let body = bytes(1, LARGE);
         commit(&store, 1, &body);
@@ -242,7 +243,7 @@ fn a_folder_that_cannot_be_used_says_so() {
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
     for path in [file.clone(), file.join("data")] {
-        let error = Store::open(&path).unwrap_err();
+        let error = Store::open(&path, &owner()).unwrap_err();
         assert!(matches!(error, StoreError::FolderUnusable { .. }), "{error}");
         assert!(error.hint().unwrap().contains("--data"), "{error}");
     }

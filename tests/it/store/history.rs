@@ -20,29 +20,29 @@ fn history_is_paged_and_ordered_by_number_within_a_direction() {
     store.enqueue(other, NOW + 60_000, None).unwrap();
     let texts =
         |page: &[Message]| -> Vec<String> { page.iter().map(|message| message.text.clone().unwrap()).collect() };
-    let all = store.history(Some(&peer(1)), None, 99, None).unwrap();
+    let all = store.page(&query(Some(&peer(1)), None, 99, None)).unwrap();
     assert_eq!(texts(&all), ["n1", "n2", "n3", "n4", "text 100", "n5"]);
-    let all = store.history(None, None, 99, None).unwrap();
+    let all = store.page(&query(None, None, 99, None)).unwrap();
     assert_eq!(texts(&all), ["n1", "n2", "n3", "n4", "text 100", "n5", "text 200"]);
     for size in 1..=8 {
         for of in [None, Some(peer(1))] {
             let mut paged: Vec<Message> = Vec::new();
             let mut before = None;
             loop {
-                let page = store.history(of.as_ref(), before, size, None).unwrap();
+                let page = store.page(&query(of.as_ref(), before, size, None)).unwrap();
                 let Some(first) = page.first() else { break };
                 assert!(page.len() <= size);
                 before = Some(first.cursor());
                 paged.splice(0..0, page);
             }
-            assert_eq!(paged, store.history(of.as_ref(), None, 99, None).unwrap());
+            assert_eq!(paged, store.page(&query(of.as_ref(), None, 99, None)).unwrap());
         }
     }
-    let found = store.history(None, None, 99, Some("TEXT")).unwrap();
+    let found = store.page(&query(None, None, 99, Some("TEXT"))).unwrap();
     assert_eq!(texts(&found), ["text 100", "text 200"]);
-    let found = store.history(Some(&peer(1)), None, 2, Some("PASSWD")).unwrap();
+    let found = store.page(&query(Some(&peer(1)), None, 2, Some("PASSWD"))).unwrap();
     assert_eq!(texts(&found), ["n4", "n5"]);
-    assert!(store.history(None, None, 0, None).unwrap().is_empty());
+    assert!(store.page(&query(None, None, 0, None)).unwrap().is_empty());
 }
 
 #[test]
@@ -54,7 +54,8 @@ fn a_peer_that_starts_again_from_one_is_not_lost_in_the_past() {
         let complete = receive(&store, &facts, b"c");
         store.commit_received(complete, None, None, NOW + now).unwrap();
     }
-    let ids: Vec<MessageId> = store.history(None, None, 9, None).unwrap().iter().map(|message| message.id).collect();
+    let ids: Vec<MessageId> =
+        store.page(&query(None, None, 9, None)).unwrap().iter().map(|message| message.id).collect();
     assert_eq!(ids, [id(1), id(2), id(3), id(4)]);
 }
 
@@ -67,7 +68,7 @@ fn what_is_deleted_stays_deleted() {
     assert_eq!(store.tombstone(&from, way, &id(1)).unwrap(), None);
     assert!(store.delete_message(&from, way, &id(1), NOW + 3).unwrap());
     assert!(!store.delete_message(&from, way, &id(1), NOW + 4).unwrap());
-    assert!(!message.path.unwrap().exists());
+    assert!(!place(&store, &message).exists());
     assert_eq!(store.message(&from, way, &id(1)).unwrap(), None);
     assert_eq!(store.tombstone(&from, way, &id(1)).unwrap(), Some(NOW + 3));
     assert_eq!(store.lookup(&from, &id(1)).unwrap(), Some(Known::Tombstone));
@@ -81,7 +82,7 @@ fn what_is_deleted_stays_deleted() {
 #[test]
 fn small_facts_are_kept_and_changes_are_noticed() {
     let (_folder, store) = open();
-    let other = Store::open(store.folder()).unwrap();
+    let other = Store::open(store.folder(), &owner()).unwrap();
     let before = (store.version().unwrap(), other.version().unwrap());
     assert_eq!(store.version().unwrap(), before.0);
     assert_eq!(store.get_meta("instance").unwrap(), None);
@@ -99,7 +100,7 @@ fn a_reader_is_not_held_up_by_a_long_write() {
     let mut writer = rusqlite::Connection::open(store.folder().join("miyu.db")).unwrap();
     let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     transaction.execute("INSERT INTO meta VALUES ('k', x'00')", []).unwrap();
-    assert_eq!(store.history(None, None, 9, None).unwrap().len(), 1);
+    assert_eq!(store.page(&query(None, None, 9, None)).unwrap().len(), 1);
     assert!(store.claim(&peer(1), lease(1, NOW), NOW, 9).unwrap().is_empty(), "nothing to claim, no lock");
     transaction.rollback().unwrap();
 }

@@ -27,7 +27,7 @@ fn a_queued_message_survives_a_crash_with_all_it_has() {
     assert_eq!((found.sent_at_ms, found.stored_at_ms), (NOW, NOW));
     assert_eq!((found.bytes, found.sm3), (body.len() as u64, sm3::digest(&body)));
     assert_eq!(found.sm3, message.sm3);
-    let path = found.path.clone().unwrap();
+    let path = place(&store, &found);
     assert!(path.is_absolute() && path.ends_with(format!("{}.out", id(1))));
     let reader = store.body(&found).unwrap();
     let mut piece = vec![0; 1000];
@@ -39,7 +39,7 @@ fn a_queued_message_survives_a_crash_with_all_it_has() {
     assert!(matches!(reader.read_all(LARGE as u64 - 1), Err(StoreError::BodyTooLarge { .. })));
 
     let found = store.message(&peer(1), Direction::Out, &id(2)).unwrap().unwrap();
-    assert_eq!((found.seq, found.path.clone()), (2, None));
+    assert_eq!((found.seq, found.attached), (2, false));
     assert_eq!(store.body(&found).unwrap().read_all(100).unwrap(), b"text 2");
     assert_eq!(found.sm3, sm3::digest(b"text 2"));
 }
@@ -77,13 +77,13 @@ fn two_stores_that_claim_at_once_get_each_message_once() {
     }
     let claimed: Vec<Vec<u64>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..4)
-            .map(|owner| {
+            .map(|claimer| {
                 let folder = store.folder().to_path_buf();
                 scope.spawn(move || {
-                    let store = Store::open(&folder).unwrap();
+                    let store = Store::open(&folder, &owner()).unwrap();
                     let mut mine = Vec::new();
                     loop {
-                        let page = store.claim(&peer(1), lease(owner, NOW + 1), NOW, 3).unwrap();
+                        let page = store.claim(&peer(1), lease(claimer, NOW + 1), NOW, 3).unwrap();
                         if page.is_empty() {
                             return mine;
                         }
@@ -107,7 +107,7 @@ fn two_stores_that_claim_at_once_get_each_message_once() {
 fn leases_end_and_are_prolonged_released_and_lost() {
     let (_folder, store) = open();
     let to = peer(1);
-    let other = Store::open(store.folder()).unwrap();
+    let other = Store::open(store.folder(), &owner()).unwrap();
     // claimed from the start by the one-shot that is about to send it
     let message = store.enqueue(text(1), NOW, Some(lease(1, NOW + 100))).unwrap();
     assert_eq!(message.state, State::Sending);

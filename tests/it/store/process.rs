@@ -37,7 +37,7 @@ fn child_folder() -> Option<PathBuf> {
 #[allow(clippy::print_stdout)]
 fn child_stores() {
     let Some(folder) = child_folder() else { return };
-    let store = Store::open(&folder).unwrap();
+    let store = Store::open(&folder, &owner()).unwrap();
     let body = bytes(1, 300_000);
     for n in 1..60_000 {
         store.enqueue(text(n), NOW, None).unwrap();
@@ -54,7 +54,7 @@ fn child_stores() {
 #[test]
 fn what_a_killed_process_said_to_be_stored_is_stored() {
     let folder = tempfile::tempdir().unwrap();
-    Store::open(folder.path()).unwrap();
+    Store::open(folder.path(), &owner()).unwrap();
     let mut process = child("child_stores", folder.path());
     let mut lines = BufReader::new(process.stdout.take().unwrap());
     let mut said = BTreeSet::new();
@@ -66,7 +66,7 @@ fn what_a_killed_process_said_to_be_stored_is_stored() {
         said.insert(more);
     }
     process.wait().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path(), &owner()).unwrap();
     for what in &said {
         let (way, n) = what.split_once(' ').unwrap();
         let way = if way == "in" { Direction::In } else { Direction::Out };
@@ -75,7 +75,7 @@ fn what_a_killed_process_said_to_be_stored_is_stored() {
         let body = store.body(&found).unwrap().read_all(1_000_000).unwrap();
         assert_eq!(sm3::digest(&body), found.sm3);
     }
-    let stored = store.history(None, None, 1000, None).unwrap().len();
+    let stored = store.page(&query(None, None, 1000, None)).unwrap().len();
     assert!((said.len()..=said.len() + 1).contains(&stored), "{stored} rows, {} said", said.len());
 }
 
@@ -84,7 +84,7 @@ fn what_a_killed_process_said_to_be_stored_is_stored() {
 #[allow(clippy::print_stdout)]
 fn child_claims() {
     let Some(folder) = child_folder() else { return };
-    let store = Store::open(&folder).unwrap();
+    let store = Store::open(&folder, &owner()).unwrap();
     println!("\n@ready");
     std::io::stdin().read_line(&mut String::new()).unwrap();
     // twice as often as there is anything to claim
@@ -152,7 +152,7 @@ fn two_long_lived_processes_on_one_folder_are_refused_by_pid() {
     assert!(error.to_string().ends_with(&format!("in use by process {}", process.id())), "{error}");
     assert!(error.hint().unwrap().contains("--data"));
     // a one-shot works beside it
-    Store::open(folder.path()).unwrap().enqueue(text(1), NOW, None).unwrap();
+    Store::open(folder.path(), &owner()).unwrap().enqueue(text(1), NOW, None).unwrap();
     process.kill().unwrap();
     process.wait().unwrap();
     lock_long_lived(folder.path()).unwrap();
@@ -163,7 +163,7 @@ fn two_long_lived_processes_on_one_folder_are_refused_by_pid() {
 #[allow(clippy::print_stdout)]
 fn child_lives() {
     let Some(folder) = child_folder() else { return };
-    let store = Store::open(&folder).unwrap();
+    let store = Store::open(&folder, &owner()).unwrap();
     let _alive = store.announce(&[7; 16]).unwrap();
     store.enqueue(text(1), NOW, Some(lease(7, NOW + 30_000))).unwrap();
     assert_eq!(store.claim(&peer(1), lease(7, NOW + 30_000), NOW, 9).unwrap().len(), 1, "the one that nobody has");

@@ -1,0 +1,72 @@
+//! Messages as files, in the clear: `miyu run --save` and `miyu history --export`.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::Outcome;
+use super::failure::Failure;
+use crate::node::Message;
+use crate::node::history::{History, Kind};
+
+/// Bytes of a body that are copied at once.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Writes a message into the folder. Names are ours but for a harmless rest of the sender's; nothing that stands there is
+/// overwritten.
+pub(super) fn message(history: &History, folder: &Path, message: &Message) -> Outcome<PathBuf> {
+    let name = match message.kind {
+        Kind::Text => format!("{}.txt", message.id),
+        _ => format!("{}-{}", message.id, harmless(message)),
+    };
+    let path = folder.join(name);
+    let fault = |error| Failure::file("write", &path, &error);
+    let mut file = create(&path).map_err(fault)?;
+    match (&message.text, message.kind) {
+        // as it reads now, where it was edited
+        (Some(text), Kind::Text) => file.write_all(text.as_bytes()).map_err(fault)?,
+        _ => {
+            let body = history.body(message)?;
+            let mut piece = vec![0; PIECE_BYTES];
+            let mut position = 0;
+            while position < body.len() {
+                let read = body.read_at(position, &mut piece)?;
+                file.write_all(&piece[..read]).map_err(fault)?;
+                position += read as u64;
+            }
+        }
+    }
+    if let Some(hidden) = &message.hidden {
+        create(&folder.join(format!("{}.hidden.txt", message.id)))
+            .and_then(|mut file| file.write_all(hidden.as_bytes()))
+            .map_err(fault)?;
+    }
+    Ok(path)
+}
+
+/// A new file for its owner alone; a file or link that stands there is left as it is.
+pub(super) fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Letters, digits, dots, dashes and underscores of the sender's name, without a leading dot; the id before it makes
+/// it unique.
+fn harmless(message: &Message) -> String {
+    let fallback = match message.kind {
+        Kind::Picture => "picture.png",
+        Kind::Clip => "clip.wav",
+        _ => "file",
+    };
+    let name = message.name.as_deref().unwrap_or(fallback);
+    let kept: String = name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
+        .take(100)
+        .collect();
+    let kept = kept.trim_start_matches('.');
+    if kept.is_empty() { fallback.to_owned() } else { kept.to_owned() }
+}
