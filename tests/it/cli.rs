@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 mod alone;
 mod forms;
+mod history;
 mod keys;
 mod peers;
 mod sealed;

@@ -25,6 +25,7 @@ mod store;
 mod strangers;
 mod support;
 mod tables;
+mod talk;
 mod tidy;
 mod tls;
 mod watching;
