@@ -208,7 +208,7 @@ fn is_text(bytes: &[u8]) -> bool {
 /// Says to work under way that it is to stop, and knows which file it would leave behind.
 #[derive(Default)]
 pub(super) struct Stop {
-    asked: AtomicBool,
+    asked: Arc<AtomicBool>,
     unfinished: Mutex<Option<PathBuf>>,
 }
 
@@ -234,6 +234,12 @@ impl Stop {
 pub(super) fn interruptible<T: Send + 'static>(work: impl FnOnce(&Stop) -> Outcome<T> + Send + 'static) -> Outcome<T> {
     block_on(async {
         let stop = Arc::new(Stop::default());
+        // At the very moment of the signal: the end of the input that comes with it may be seen before any task runs.
+        #[cfg(unix)]
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // where this fails, the task below notices a little later
+            let _ = signal_hook::flag::register(signal, Arc::clone(&stop.asked));
+        }
         let for_work = Arc::clone(&stop);
         let mut task = tokio::task::spawn_blocking(move || work(&for_work));
         let ended = tokio::select! {
