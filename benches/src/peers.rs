@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use miyu::config::{Address, Allow, Peer};
+use miyu::config::{Address, Allow, HistorySettings, Peer};
 use miyu::identity::{Identity, PeerId};
 use miyu::node::{Event, Node, Role, Settings};
 use tempfile::TempDir;

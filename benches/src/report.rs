@@ -14,6 +14,7 @@ pub(crate) enum Unit {
     CpuMilliseconds,
     CpuSeconds,
     Seconds,
+    Mebibytes,
 }
 
 impl Unit {
@@ -26,6 +27,7 @@ impl Unit {
             Self::CpuMilliseconds => "CPU ms",
             Self::CpuSeconds => "CPU s",
             Self::Seconds => "s",
+            Self::Mebibytes => "MiB",
         }
     }
 
