@@ -66,6 +66,17 @@ def verify(point, signer, message, signature):
     return "good" if good else "refused"
 
 
+def encrypt(point, message):
+    return gmssl_pyx.sm2_encrypt(*map(bytes.fromhex, (point, message))).hex()
+
+
+def decrypt(secret, ciphertext):
+    try:
+        return gmssl_pyx.sm2_decrypt(*map(bytes.fromhex, (secret, ciphertext))).hex()
+    except gmssl_pyx.GmsslInnerError:
+        return "refused"
+
+
 def seal(key, nonce, associated, plain):
     sealed, tag = gmssl_pyx.sm4_gcm_encrypt(*map(bytes.fromhex, (key, nonce, associated, plain)))
     return (sealed + tag).hex()
@@ -79,5 +90,5 @@ def unseal(key, nonce, associated, sealed):
         return "refused"
 
 
-JOBS = {job.__name__: job for job in (new_key_file, open_key_file, sign, verify, seal, unseal)}
+JOBS = {job.__name__: job for job in (new_key_file, open_key_file, sign, verify, encrypt, decrypt, seal, unseal)}
 print(JOBS[sys.argv[1]](*sys.argv[2:]))

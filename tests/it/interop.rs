@@ -1,4 +1,5 @@
-//! Other people's software agrees with ours: Tongsuo about TLS, GmSSL about keys, signatures and SM4-GCM.
+//! Other people's software agrees with ours: Tongsuo about TLS, GmSSL about keys, signatures, SM2 encryption and
+//! SM4-GCM.
 //!
 //! What needs them at hand is ignored in an ordinary run: `./x interop` fetches and builds them, names them in the
 //! environment and runs it. What they have said once is recorded, and checked in every run.
