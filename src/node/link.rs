@@ -155,8 +155,12 @@ impl Link {
         Busy(self.clone())
     }
 
+    /// Closes the connection. One that is closed already keeps the reason of whoever closed it: what we do because of
+    /// that end would replace it, and the log and the event would not tell what the peer said.
     pub(super) fn close(&self, code: u32, reason: &str) {
-        self.conn.close(VarInt::from_u32(code), reason.as_bytes());
+        if self.conn.close_reason().is_none() {
+            self.conn.close(VarInt::from_u32(code), reason.as_bytes());
+        }
     }
 
     /// Queues a control frame; without room it is dropped, as a link that slow is about to die.

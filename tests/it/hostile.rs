@@ -3,9 +3,10 @@
 
 use minicbor::bytes::ByteArray;
 use miyu::identity::Identity;
-use miyu::node::DraftKind;
+use miyu::node::{DraftKind, Event, WatchError, WatchNews, WatchOptions};
 use miyu::wire::{
-    self, Control, DeliveryReply, FrameHeader, Kind, Opening, Pong, Reason, Receipt, WatchReply, WatchRequest, Welcome,
+    self, Control, DeliveryReply, FrameHeader, Kind, Opening, Pong, Reason, Receipt, Refusal, StreamInfo, WatchEnd,
+    WatchReply, WatchRequest, Welcome,
 };
 use quinn::ConnectionError;
 
@@ -204,4 +205,62 @@ async fn a_responder_that_is_a_liar_leaves_the_message_in_the_outbox() {
     alice.node().ping("eve").await.unwrap_err();
     let pending = alice.node().history().pending(&eve_id.peer_id()).unwrap();
     assert_eq!(pending, 1, "no receipt, no delivery");
+}
+
+/// What a peer may write where people read it: orders to a terminal, a line of its own, a direction of its own.
+const WORDS: &str = "\u{1b}[2Jfine\nINFO link up \u{202e}evil";
+
+fn assert_harmless(words: &str) {
+    assert!(words.contains("fine") && words.contains("evil"), "{words:?} does not tell what the peer said");
+    assert!(!words.contains(['\u{1b}', '\n', '\u{202e}']), "{words:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_words_of_a_peer_are_escaped_wherever_they_are_told() {
+    let (mut bob, eve_id) = bob_and_eve(ALL).await;
+    let said = wire::Hello { camera: true, ..hello(1) };
+    let eve = Eve::enter_as(&bob, &eve_id, said).await;
+    // A watch that is refused, and one that ends.
+    for refused in [true, false] {
+        let answering = async {
+            let (mut send, mut recv) = eve.conn.accept_bi().await.unwrap();
+            let Ok(Opening::Watch(_)) = get(&mut recv).await else { panic!("no watch") };
+            let detail = WORDS.to_owned();
+            if refused {
+                put(&mut send, &WatchReply::Refusal(Refusal { reason: Reason::NoCamera, detail, retry: true })).await;
+            } else {
+                put(&mut send, &WatchReply::Info(StreamInfo { width: 1, height: 1, fps_milli: 1, deadline_ms: 1 }))
+                    .await;
+                put(&mut send, &WatchReply::End(WatchEnd { detail, begun: 0 })).await;
+            }
+        };
+        let (watch, ()) = tokio::join!(bob.node().watch("eve", WatchOptions::default()), answering);
+        match watch {
+            Err(WatchError::Refused { detail, .. }) if refused => assert_harmless(&detail),
+            Ok(mut watch) => match watch.next().await {
+                Some(WatchNews::Paused(why)) if !refused => assert_harmless(&why),
+                other => panic!("{other:?}"),
+            },
+            Err(error) => panic!("{error}"),
+        }
+    }
+    // A message that is refused for good, and one that is refused for now.
+    for retry in [false, true] {
+        bob.send("eve", DraftKind::Text("well?".into())).await;
+        let (mut send, mut recv) = eve.conn.accept_bi().await.unwrap();
+        let Ok(Opening::Deliver(_)) = get(&mut recv).await else { panic!("no offer") };
+        let refusal = Refusal { reason: Reason::Busy, detail: WORDS.to_owned(), retry };
+        put(&mut send, &DeliveryReply::Refusal(refusal)).await;
+        let told = bob.wait("what became of it", |event| match event {
+            Event::Failed { reason, .. } | Event::Deferred { reason, .. } => Some(reason),
+            _ => None,
+        });
+        assert_harmless(&told.await);
+    }
+    eve.conn.close(4_u32.into(), WORDS.as_bytes());
+    let told = bob.wait("the end of the link", |event| match event {
+        Event::Disconnected { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert_harmless(&told.await);
 }
