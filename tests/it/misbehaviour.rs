@@ -20,6 +20,8 @@ use crate::support::{ALL, Actor, PATIENCE, entry, stored, watch_published};
 
 /// The code with which a link is closed for a breach.
 const PROTOCOL: u64 = 4;
+/// The code of a link that is one too many.
+const TOO_MANY_LINKS: u64 = 6;
 const TEN_YEARS_US: u64 = 10 * 365 * 24 * 3600 * 1_000_000;
 
 /// Bob with a camera, carol who is linked and watches it, and eve's key.
@@ -262,6 +264,34 @@ async fn watches_without_end_stop_at_their_limit() {
         held.push((send, recv));
     }
     assert_eq!(busy, 4);
+    three.carol_notices_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_without_end_stop_at_their_limit() {
+    const LINKS_MAX: u8 = 16;
+    let mut three = Three::new().await;
+    let mut eves = Vec::new();
+    for instance in 1..=LINKS_MAX {
+        eves.push(Eve::enter_as(&three.bob, &three.eve, hello(instance)).await);
+    }
+    for _ in 0..3 {
+        let conn = Eve::dial(&three.bob, &three.eve).await;
+        let (mut send, _recv) = conn.open_bi().await.unwrap();
+        put(&mut send, &Opening::Control(hello(LINKS_MAX + 1))).await;
+        match tokio::time::timeout(PATIENCE, conn.closed()).await.expect("bob closes the link") {
+            quinn::ConnectionError::ApplicationClosed(frame) => {
+                assert_eq!(frame.error_code.into_inner(), TOO_MANY_LINKS);
+                assert!(frame.reason.starts_with(b"too many links"));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert!(eves.iter().all(|eve| eve.conn.close_reason().is_none()), "whoever is there stays");
+    // A process that comes anew takes its own place, and one that goes makes room.
+    eves[0] = Eve::enter_as(&three.bob, &three.eve, hello(1)).await;
+    let links = three.bob.node().status().links;
+    assert_eq!(links.iter().filter(|link| link.peer == "eve").count(), usize::from(LINKS_MAX));
     three.carol_notices_nothing().await;
 }
 
