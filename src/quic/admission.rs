@@ -350,6 +350,8 @@ mod tests {
         assert_eq!(at_once, 8);
         let in_a_second = (1..=1000).filter(|ms| bucket.take(start + MS * *ms)).count();
         assert!((19..=20).contains(&in_a_second), "{in_a_second}");
+        let after_an_hour = start + Duration::from_secs(3600);
+        assert_eq!((0..100).filter(|_| bucket.take(after_an_hour)).count(), 8, "rest saves up no more than a burst");
     }
 
     #[test]
