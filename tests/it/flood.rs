@@ -13,7 +13,7 @@ use miyu::identity::Identity;
 use miyu::media::camera::{Settings, SourceSpec};
 use miyu::node::{CameraPlan, DraftKind, WatchHandle, WatchNews};
 use miyu::quic::Traffic;
-use miyu::quic::admission::INCOMING_MAX;
+use miyu::quic::admission::{INCOMING_MAX, INCOMING_RESERVED};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use tokio::net::UdpSocket;
@@ -391,6 +391,62 @@ async fn a_flood_of_knocks_that_open_keeps_no_peer_of_the_table_out() {
     assert!(traffic.attempts_at_once_max <= INCOMING_MAX as u64, "{traffic:?}");
     assert!(closed > 0, "strangers who know the key are judged all the while");
     assert!(bob.node().status().links.iter().all(|link| link.peer != "eve"));
+}
+
+/// Knocks from so many addresses that everything is used up that strangers can have: the places, the rate for all and
+/// the reserve of those who were never here. Whoever has been linked has its own.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_flood_from_many_addresses_keeps_nobody_out_who_was_linked_before() {
+    const ADDRESSES: u8 = 64;
+    let (alice, mut bob) = linked_pair().await;
+    let (carol_id, eve) = (Identity::generate(), Identity::generate());
+    bob.stop().await;
+    bob.settings.peers.push(entry("carol", &carol_id, None, ALL));
+    bob.start().await;
+    let target = bob.settings.listen;
+    alice.node().ping("bob").await.unwrap();
+    let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob.identity, Some(target), ALL)]);
+    carol.settings.listen = "127.0.0.3:0".parse().unwrap();
+    carol.start().await;
+    carol.node().ping("bob").await.unwrap();
+    carol.stop().await;
+
+    let knocks = recorded_initials(&eve, bob.identity.public(), 512).await;
+    let mut sockets = Vec::new();
+    for last in 1..=ADDRESSES {
+        sockets.push(UdpSocket::bind(SocketAddr::from(([127, 0, 1, last], 0))).await.unwrap());
+    }
+    // What strangers can have: with one place more, one that is kept for others was taken.
+    let full = (INCOMING_MAX - INCOMING_RESERVED) as u64;
+    let places_max = || bob.node().status().traffic.attempts_at_once_max;
+    let done = AtomicBool::new(false);
+    let flood = async {
+        let mut all = knocks.iter().cycle().zip(sockets.iter().cycle());
+        while !done.load(Ordering::Relaxed) {
+            let read = bob.node().status().traffic.received_datagrams;
+            for (knock, from) in all.by_ref().take(PORTION) {
+                from.send_to(knock, target).await.unwrap();
+            }
+            read_by(&bob, read + PORTION as u64).await;
+        }
+    };
+    let comes = async {
+        while places_max() < full {
+            tokio::task::yield_now().await;
+        }
+        // Strangers may leave a place just when she comes: then she comes again.
+        while places_max() <= full {
+            carol.start().await;
+            let linked = carol.node().connect("bob").await;
+            assert!(linked.is_ok(), "carol is not linked by her first dial: {linked:?}");
+            carol.stop().await;
+        }
+        done.store(true, Ordering::Relaxed);
+    };
+    let both = async { tokio::join!(flood, comes) };
+    tokio::time::timeout(PATIENCE, both).await.expect("carol has a place that strangers do not take");
+    alice.node().ping("bob").await.expect("the session goes on");
 }
 
 /// The most memory that a process has had, in KiB.

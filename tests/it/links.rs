@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use miyu::identity::Identity;
 use miyu::node::{DialError, DraftKind, Event, WatchNews, WatchOptions};
+use miyu::wire::{Opening, Welcome};
+use quinn::ConnectionError;
 
-use crate::support::{ALL, Actor, CHAT, entry, file, pair};
+use crate::raw::{Eve, get, hello, put};
+use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry, file, pair};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ping_tells_suite_group_and_round_trip() {
@@ -53,6 +56,42 @@ async fn two_peers_that_dial_each_other_end_with_one_link() {
             }
             assert_eq!(links, 1);
         }
+    }
+}
+
+/// Bob has dialled eve, and her own dial reaches him a moment later: the smaller id's dial stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_crossing_dials_the_one_of_the_smaller_id_stays() {
+    const REPLACED: u64 = 1;
+    const DUPLICATE: u64 = 2;
+    for bob_is_smaller in [true, false] {
+        let (bob_id, eve_id) = loop {
+            let (bob, eve) = (Identity::generate(), Identity::generate());
+            if (bob.peer_id() < eve.peer_id()) == bob_is_smaller {
+                break (bob, eve);
+            }
+        };
+        let endpoint = bare(&eve_id);
+        let mut bob = Actor::new(&bob_id, vec![entry("eve", &eve_id, endpoint.local_addr().ok(), ALL)]);
+        bob.start().await;
+        let (first, _place) = endpoint.accept().await.unwrap().finish().await.unwrap();
+        let (mut send, mut recv) = first.accept_bi().await.unwrap();
+        let _hello: Opening = get(&mut recv).await.unwrap();
+        let hello = hello(1);
+        put(&mut send, &Welcome { instance: hello.instance, receives: true, camera: false, agent: None }).await;
+        bob.wait("bob's link", |event| matches!(event, Event::Connected(_)).then_some(())).await;
+        let second = Eve::dial(&bob, &eve_id).await;
+        let (mut control, _welcome) = second.open_bi().await.unwrap();
+        put(&mut control, &Opening::Control(hello)).await;
+
+        let (goes, stays, code) =
+            if bob_is_smaller { (&second, &first, DUPLICATE) } else { (&first, &second, REPLACED) };
+        match tokio::time::timeout(PATIENCE, goes.closed()).await.expect("one of two goes") {
+            ConnectionError::ApplicationClosed(frame) => assert_eq!(frame.error_code.into_inner(), code),
+            other => panic!("{other}"),
+        }
+        assert!(stays.close_reason().is_none());
+        assert_eq!(bob.node().status().links.len(), 1);
     }
 }
 

@@ -566,7 +566,8 @@ async fn who_is_slow_on_purpose_is_given_up_by_name() {
         assert!(begun.elapsed() < 2 * PATIENCE, "{} of {TEXTS} given up, and {slow:?}", gone.len());
     }
     assert!(slow.as_ref().is_some_and(|reason| reason.contains("nothing came for 60 s")), "{slow:?}");
-    let (reason, detail, retry) = refused(writing.await.unwrap());
+    let written = tokio::time::timeout(PATIENCE, writing).await.expect("bob does not read bytes without end");
+    let (reason, detail, retry) = refused(written.unwrap());
     assert_eq!((reason, retry), (Reason::Busy, true));
     assert!(detail.contains("too slowly"), "{detail}");
     three.carol_notices_nothing().await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use miyu::identity::Identity;
 use miyu::node::Event;
 use miyu::node::script::{Played, Stage};
+use miyu::store::{Body, Kind, Lease, MessageId, NewOutgoing};
 use miyu::wire::{self, Control, Typing};
 use tempfile::TempDir;
 
@@ -54,4 +55,30 @@ async fn as_many_control_frames_a_second_as_are_allowed_are_taken() {
     // So many that no machine is so slow that they are spread over seconds enough.
     type_on(&stream, 50 * CONTROL_PER_SECOND_MAX);
     until("closed for a flood", || stream.is_over()).await;
+}
+
+/// QUIC's windows are the receiver's to give: one that gives none, and keeps its link, must not hold a delivery.
+#[tokio::test]
+async fn a_receiver_whose_stream_has_no_room_is_given_up() {
+    let (stage, _folder) = stage().await;
+    let seat = stage.link().unwrap();
+    let peer = stage.peer().unwrap();
+    let new = NewOutgoing {
+        id: MessageId([1; 16]),
+        peer,
+        kind: Kind::Text,
+        body: Body::Text("is there room?".into()),
+        text: None,
+        hidden: None,
+        name: None,
+        mime: None,
+    };
+    let lease = Lease { owner: stage.instance(), until_ms: i64::MAX };
+    let message = stage.store().enqueue(new, 0, Some(lease)).unwrap();
+    let stream = seat.offered(message);
+    stream.hold(true);
+    // After 30 s; the message then waits in the outbox.
+    until("given up", || stream.is_over()).await;
+    assert!(stream.written().bytes.is_empty());
+    assert_eq!(stage.store().outgoing_pending(&peer).unwrap(), 1);
 }
