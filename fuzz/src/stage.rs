@@ -11,6 +11,8 @@ use tokio::time::Duration;
 
 /// Inputs that one store sees: rows that are never deleted would slow it down.
 const INPUTS_MAX: u64 = 2_000;
+/// Handshakes that are tried for one stage: where other work leaves the fuzzer no time, one may take too long.
+const TRIES_MAX: u32 = 10;
 
 /// A stage, the runtime that plays on it, and a number that no input before had.
 pub struct Theatre {
@@ -42,7 +44,9 @@ fn open() -> Theatre {
     let identity = |number: u8| Identity::new(SecretKey::from_bytes(&[number; 32]).expect("within the order"));
     let folder = TempDir::with_prefix("miyu-fuzz-").expect("a temporary folder");
     let network = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let stage = network.block_on(Stage::new(&identity(1), &identity(2), &folder.path().join("data")));
+    let data = |number: u32| folder.path().join(format!("data-{number}"));
+    let try_to = |number| network.block_on(Stage::new(&identity(1), &identity(2), &data(number)));
+    let stage = (1..TRIES_MAX).find_map(|number| try_to(number).ok()).map_or_else(|| try_to(TRIES_MAX), Ok);
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     Theatre { stage: stage.expect("a node"), number: 0, runtime: Some(runtime), _network: network, _folder: folder }
 }
