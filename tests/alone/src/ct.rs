@@ -3,6 +3,9 @@
 //!
 //! `ct seal|open|block|sign|agree [BYTES]` on the path that `MIYU_SIMD` leaves; `ct leak-branch|leak-address` has what
 //! must be reported, so that silence means something; `ct path` prints the path's name.
+//!
+//! valgrind does not know the newest instructions: for the paths that use them `disassembly.py` goes through this
+//! program's machine code, and must find what stands in `leaks`.
 
 use std::hint::black_box;
 use std::process::ExitCode;
@@ -105,6 +108,101 @@ fn leak_branch(_: usize) {
 fn leak_address(_: usize) {
     let table = black_box([0u8; 256]);
     black_box(table[usize::from(secret(KEY)[3])]);
+}
+
+/// Never called; compiled with the features of each path, to be found by `disassembly.py`.
+#[cfg(target_arch = "x86_64")]
+mod leaks {
+    use std::arch::x86_64::*;
+    use std::hint::black_box;
+
+    static TABLE: [i32; 256] = [1; 256];
+
+    macro_rules! leaks {
+        ($path:ident, $features:literal) => {
+            mod $path {
+                use super::*;
+
+                #[used]
+                static ALL: [unsafe fn(&[u8; 16]); 7] = [branch, address, gather, masked, stack, call, division];
+
+                #[target_feature(enable = $features)]
+                fn mixed(key: &[u8; 16]) -> __m256i {
+                    let key = u128::from_le_bytes(*key);
+                    let key = _mm_set_epi64x((key >> 64) as i64, key as i64);
+                    _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(key), _mm256_set1_epi8(3))
+                }
+
+                #[target_feature(enable = $features)]
+                fn word(key: &[u8; 16]) -> u32 {
+                    _mm256_cvtsi256_si32(mixed(key)).cast_unsigned()
+                }
+
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                fn branch(key: &[u8; 16]) {
+                    if word(key) & 1 == 1 {
+                        black_box(1);
+                    }
+                }
+
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                fn address(key: &[u8; 16]) {
+                    black_box(black_box(&TABLE)[word(key) as usize % 256]);
+                }
+
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                fn gather(key: &[u8; 16]) {
+                    let at = _mm256_and_si256(mixed(key), _mm256_set1_epi32(0xff));
+                    // SAFETY: the table has 256 words.
+                    black_box(unsafe { _mm256_i32gather_epi32::<4>(black_box(&TABLE).as_ptr(), at) });
+                }
+
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                fn masked(key: &[u8; 16]) {
+                    // SAFETY: the table has more than the eight words that may be read.
+                    black_box(unsafe { _mm256_maskload_epi32(black_box(&TABLE).as_ptr(), mixed(key)) });
+                }
+
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                fn stack(key: &[u8; 16]) {
+                    let mut place = [0; 3];
+                    place[1] = word(key);
+                    if black_box(&mut place)[1] == 7 {
+                        black_box(1);
+                    }
+                }
+
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                fn call(key: &[u8; 16]) {
+                    branch_on(black_box(3), word(key));
+                }
+
+                #[inline(never)]
+                fn branch_on(public: u32, secret: u32) {
+                    if secret > public {
+                        black_box(1);
+                    }
+                }
+
+                #[inline(never)]
+                #[target_feature(enable = $features)]
+                fn division(key: &[u8; 16]) {
+                    black_box(1000 / black_box(word(key)));
+                }
+            }
+        };
+    }
+
+    leaks!(avx2_aes, "avx2,aes");
+    leaks!(avx2_vaes, "avx2,aes,vaes");
+    leaks!(avx2_gfni, "avx2,gfni");
+    leaks!(avx512, "avx512f,avx512bw,avx512vl,gfni");
 }
 
 fn main() -> ExitCode {
