@@ -1,5 +1,6 @@
 //! Numbers of 256 bits as four 64-bit limbs, the least significant first: carries, masks, products and bytes. Nothing
-//! here branches on a number or uses one as an index.
+//! here branches on a number or uses one as an index; so sums that are known to fit are written as wrapping ones, which
+//! have no check in any build.
 
 use std::hint::black_box;
 
@@ -105,14 +106,14 @@ const fn row(a: u64, b: &Limbs) -> [u64; 5] {
     let (r1, c) = adc(l1, h0, 0);
     let (r2, c) = adc(l2, h1, c);
     let (r3, c) = adc(l3, h2, c);
-    [l0, r1, r2, r3, h3 + c]
+    [l0, r1, r2, r3, h3.wrapping_add(c)]
 }
 
 /// The sum of four and five limbs that is known to fit five.
 #[inline(always)]
 const fn add_row(sum: &Limbs, row: &[u64; 5]) -> (Limbs, u64) {
     let (low, carry) = add(sum, &[row[0], row[1], row[2], row[3]]);
-    (low, row[4] + carry)
+    (low, row[4].wrapping_add(carry))
 }
 
 /// a², of eight limbs: the mixed products once and doubled, then the squares of the limbs.

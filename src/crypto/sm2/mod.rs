@@ -201,6 +201,7 @@ impl SecretKey {
 
     /// r and s of the hash `e` under the nonce `k` (GB/T 32918.2 §6.1 steps 4 to 6); `None` if the standard demands
     /// another nonce: r = 0, r + k = n or s = 0.
+    #[inline(never)] // tests/alone/ct.supp names it
     fn sign_with_nonce(&self, e: &Scalar, k: &Scalar) -> Option<(Scalar, Scalar)> {
         let mut inverse = *self.inverse.get_or_init(|| self.scalar.add(&Scalar::ONE).invert());
         let mut point = multiply::multiply_base(k);

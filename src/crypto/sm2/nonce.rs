@@ -27,6 +27,7 @@ impl Nonces {
     }
 
     /// The next k in 1..n. That a candidate is refused says nothing of the one that is not.
+    #[inline(never)] // tests/alone/ct.supp names it
     pub(super) fn next_nonce(&mut self) -> Scalar {
         loop {
             if self.spent {
