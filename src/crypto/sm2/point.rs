@@ -88,7 +88,7 @@ impl Jacobian {
         let slope = self.x.sub(&z_squared).mul(&self.x.add(&z_squared));
         let slope = slope.double().add(&slope);
         let x_s = self.x.mul(&s_squared);
-        let x = slope.square().sub(&x_s.double());
+        let x = slope.square().sub(&x_s).sub(&x_s);
         let y = slope.mul(&x_s.sub(&x)).sub(&s_squared.square().halve());
         Self { x, y, z: s.mul(&self.z) }
     }
@@ -114,6 +114,15 @@ impl Jacobian {
     /// This plus `other`, and all ones if they are the same point other than the identity.
     #[inline(always)]
     fn sum(&self, other: &Cached) -> (Self, u64) {
+        let (sum, same) = self.sum_of_points(other);
+        let (left, right) = (self.is_identity(), other.point.is_identity());
+        let sum = Self::pick(left, &other.point, &Self::pick(right, self, &sum));
+        (sum, same & !left & !right)
+    }
+
+    /// This plus `other`, and all ones if they are the same point; neither may be the identity.
+    #[inline(always)]
+    fn sum_of_points(&self, other: &Cached) -> (Self, u64) {
         let z_squared = self.z.square();
         let u1 = self.x.mul(&other.z_squared);
         let u2 = other.point.x.mul(&z_squared);
@@ -121,16 +130,15 @@ impl Jacobian {
         let s2 = other.point.y.mul(&z_squared.mul(&self.z));
         let (run, rise) = (u2.sub(&u1), s2.sub(&s1));
         let z = self.z.mul(&other.point.z).mul(&run);
-        let sum = chord(&u1, &s1, &run, &rise, z);
-        let (left, right) = (self.is_identity(), other.point.is_identity());
-        let same = run.is_zero() & rise.is_zero() & !left & !right;
-        let sum = Self::pick(left, &other.point, &Self::pick(right, self, &sum));
-        (sum, same)
+        (chord(&u1, &s1, &run, &rise, z), run.is_zero() & rise.is_zero())
     }
 
-    /// This plus `other`, whatever they are, in variable time: for points that everyone may know.
+    /// This plus `other`, which is not the identity, in variable time: for points that everyone may know.
     pub(super) fn add_public(&self, other: &Cached) -> Self {
-        match self.sum(other) {
+        if self.is_identity() != 0 {
+            return other.point;
+        }
+        match self.sum_of_points(other) {
             (sum, 0) => sum,
             _ => self.double(),
         }
@@ -140,27 +148,33 @@ impl Jacobian {
     /// `other`; they must not be the same point (the result is the identity then).
     #[inline]
     pub(super) fn add_affine(&self, other: &Affine, skip: u64) -> Self {
-        Self::pick(skip, self, &self.sum_affine(other).0)
+        Self::pick(skip, self, &self.sum_affine(other))
     }
 
     /// This plus `other`, whatever they are, in variable time: for points that everyone may know.
     pub(super) fn add_affine_public(&self, other: &Affine) -> Self {
-        match self.sum_affine(other) {
+        if self.is_identity() != 0 {
+            return other.to_jacobian();
+        }
+        match self.sum_affine_of_points(other) {
             (sum, 0) => sum,
             _ => self.double(),
         }
     }
 
-    /// This plus `other`, and all ones if they are the same point.
+    /// This plus `other`; they must not be the same point.
     #[inline(always)]
-    fn sum_affine(&self, other: &Affine) -> (Self, u64) {
+    fn sum_affine(&self, other: &Affine) -> Self {
+        Self::pick(self.is_identity(), &other.to_jacobian(), &self.sum_affine_of_points(other).0)
+    }
+
+    /// This plus `other`, and all ones if they are the same point; this may not be the identity.
+    #[inline(always)]
+    fn sum_affine_of_points(&self, other: &Affine) -> (Self, u64) {
         let z_squared = self.z.square();
         let run = other.x.mul(&z_squared).sub(&self.x);
         let rise = other.y.mul(&z_squared.mul(&self.z)).sub(&self.y);
-        let sum = chord(&self.x, &self.y, &run, &rise, self.z.mul(&run));
-        let identity = self.is_identity();
-        let same = run.is_zero() & rise.is_zero() & !identity;
-        (Self::pick(identity, &other.to_jacobian(), &sum), same)
+        (chord(&self.x, &self.y, &run, &rise, self.z.mul(&run)), run.is_zero() & rise.is_zero())
     }
 
     /// `a` where the bits of `mask` are set, `b` elsewhere.

@@ -1,6 +1,7 @@
 //! \[s\]G + \[t\]P for numbers and a point that everyone may know, in variable time: branches and table look-ups go
 //! by the numbers. Signatures are checked with this; nothing secret may come here.
 
+use std::iter::successors;
 use std::sync::LazyLock;
 
 use super::limbs::Limbs;
@@ -10,10 +11,10 @@ use super::scalar::Scalar;
 /// Width of the digits of t: odd numbers from -15 to 15.
 const POINT_WIDTH_BITS: usize = 5;
 
-/// Width of the digits of s: odd numbers from -127 to 127.
-const BASE_WIDTH_BITS: usize = 8;
+/// Width of the digits of s: odd numbers from -1023 to 1023.
+const BASE_WIDTH_BITS: usize = 11;
 
-/// Odd multiples of G that the digits of s need: 1 to 127 of it.
+/// Odd multiples of G that the digits of s need: 1 to 1023 of it.
 const BASE_POINTS: usize = 1 << (BASE_WIDTH_BITS - 2);
 
 /// Odd multiples of P that the digits of t need: 1 to 15 of it.
@@ -22,15 +23,17 @@ const POINT_POINTS: usize = 1 << (POINT_WIDTH_BITS - 2);
 /// Size of the table of odd multiples of G in bytes.
 pub(super) const ODD_TABLE_BYTES: usize = BASE_POINTS * size_of::<Affine>();
 
-const _: () = assert!(ODD_TABLE_BYTES == 4096);
+const _: () = assert!(ODD_TABLE_BYTES == 32_768);
 
 /// Digits of a number of 256 bits: one a bit, and one for the carry out of the highest.
 const DIGITS: usize = 257;
 
 /// \[G\], \[3\]G, \[5\]G, ..., worked out when the first signature is checked.
 static ODD_MULTIPLES: LazyLock<Vec<Affine>> = LazyLock::new(|| {
-    let points = odd_multiples::<BASE_POINTS>(&Affine::GENERATOR);
-    to_affine_all(&points.map(|cached| cached.point))
+    let twice = Cached::new(Affine::GENERATOR.to_jacobian().double());
+    let odd = |multiple: &Jacobian| Some(multiple.add_public(&twice));
+    let points: Vec<_> = successors(Some(Affine::GENERATOR.to_jacobian()), odd).take(BASE_POINTS).collect();
+    to_affine_all(&points)
 });
 
 /// The odd multiples of `point` from 1 to 2 N - 1. They differ from each other and from twice the point.
@@ -69,13 +72,13 @@ pub(super) fn multiply_and_add(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobi
 }
 
 /// All ones for a digit below zero, else zero.
-fn sign(digit: i8) -> u64 {
-    i64::from(digit >> 7) as u64
+fn sign(digit: i16) -> u64 {
+    i64::from(digit >> 15) as u64
 }
 
 /// k in the non-adjacent form of width `width`: k is the sum of digits\[i\] 2^i, each digit is 0 or odd and below
 /// 2^(width - 1) in magnitude, and of `width` digits in a row one at most is not 0 (GB/T 32918.1 annex A.3.2).
-fn digits(k: &Limbs, width: usize) -> [i8; DIGITS] {
+fn digits(k: &Limbs, width: usize) -> [i16; DIGITS] {
     let bits = |at: usize, count: usize| {
         let (limb, shift) = (at / 64, at % 64);
         let here = k.get(limb).copied().unwrap_or_default() >> shift;
@@ -91,7 +94,7 @@ fn digits(k: &Limbs, width: usize) -> [i8; DIGITS] {
         }
         let window = bits(at, width) + carry;
         carry = window >> (width - 1);
-        digits[at] = (window - (carry << width)) as i8;
+        digits[at] = window - (carry << width);
         at += width;
     }
     digits

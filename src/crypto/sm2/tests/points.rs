@@ -109,7 +109,6 @@ fn sums_have_no_exception() {
         for (b, right) in &multiples {
             let cached = Cached::new(*right);
             assert_eq!(ours(&left.add_complete(&cached)), expected(a + b), "{a} + {b}");
-            assert_eq!(ours(&left.add_public(&cached)), expected(a + b), "{a} + {b}");
             assert_eq!(ours(&left.add_complete(&cached.negate_if(u64::MAX))), expected(a - b), "{a} - {b}");
             if a != b || *a == 0 {
                 assert_eq!(ours(&left.add(&cached)), expected(a + b), "{a} + {b}");
@@ -117,6 +116,7 @@ fn sums_have_no_exception() {
             if *b == 0 {
                 continue;
             }
+            assert_eq!(ours(&left.add_public(&cached)), expected(a + b), "{a} + {b}");
             let affine = right.to_affine();
             assert_eq!(ours(&left.add_affine_public(&affine)), expected(a + b), "{a} + {b}");
             assert_eq!(ours(&left.add_affine(&affine, u64::MAX)), expected(*a));
