@@ -72,6 +72,7 @@ async fn a_receiver_whose_stream_has_no_room_is_given_up() {
         hidden: None,
         name: None,
         mime: None,
+        target: None,
     };
     let lease = Lease { owner: stage.instance(), until_ms: i64::MAX };
     let message = stage.store().enqueue(new, 0, Some(lease)).unwrap();
