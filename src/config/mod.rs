@@ -132,13 +132,15 @@ pub struct HistorySettings {
     pub read_receipts: bool,
     /// How long messages are kept; `None` for ever.
     pub keep: Option<Duration>,
+    /// Bytes that are kept: the oldest messages beyond them go. `None` for all, up to the quota.
+    pub keep_bytes: Option<u64>,
     /// Bytes that history and attachments take at most.
     pub quota_bytes: u64,
 }
 
 impl Default for HistorySettings {
     fn default() -> Self {
-        HistorySettings { read_receipts: true, keep: None, quota_bytes: QUOTA_GIB_DEFAULT << 30 }
+        HistorySettings { read_receipts: true, keep: None, keep_bytes: None, quota_bytes: QUOTA_GIB_DEFAULT << 30 }
     }
 }
 

@@ -22,11 +22,13 @@ const TOP_KEYS: &[&str] = &["me", "peer", "link", "history"];
 const ME_KEYS: &[&str] = &["name", "key", "listen", "data"];
 const PEER_KEYS: &[&str] = &["name", "key", "address", "allow"];
 const LINK_KEYS: &[&str] = &["key_update_minutes", "new_handshake_minutes"];
-const HISTORY_KEYS: &[&str] = &["read_receipts", "keep_days", "quota_gib"];
+const HISTORY_KEYS: &[&str] = &["read_receipts", "keep_days", "keep_gib", "quota_gib"];
 const RIGHTS: &[&str] = &["chat", "camera"];
 
 /// What an example of `keep_days` says.
 const KEEP_DAYS_EXAMPLE: u64 = 365;
+/// And one of `keep_gib`.
+const KEEP_GIB_EXAMPLE: u64 = 8;
 
 const ME_NAME: &str = "name = \"alice\"";
 const ME_KEY: &str = "key = \"keys/alice.pem\", the file that `miyu keygen` wrote";
@@ -396,6 +398,7 @@ fn read_history(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> HistorySe
     section.refuse_unknown(HISTORY_KEYS, faults);
     let default = HistorySettings::default();
     let days = section.whole_number("keep_days", (KEEP_DAYS_EXAMPLE, KEEP_DAYS_MAX), "days", faults);
+    let kept = section.whole_number("keep_gib", (KEEP_GIB_EXAMPLE, QUOTA_GIB_MAX), "GiB", faults);
     let quota = section.whole_number("quota_gib", (QUOTA_GIB_DEFAULT, QUOTA_GIB_MAX), "GiB", faults);
     let read_receipts = match section.find("read_receipts") {
         None => default.read_receipts,
@@ -407,6 +410,7 @@ fn read_history(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> HistorySe
     HistorySettings {
         read_receipts,
         keep: days.map(|days| Duration::from_secs(days * 24 * 3600)),
+        keep_bytes: kept.map(|gib| gib << 30),
         quota_bytes: quota.map_or(default.quota_bytes, |gib| gib << 30),
     }
 }

@@ -13,7 +13,7 @@ use super::types::Event;
 use crate::store::{Cursor, MessageId};
 use crate::wire::{Control, Read};
 
-/// What is too old is looked for this often.
+/// What is too old or too much is looked for this often.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 
 /// Counts messages as read, and tells their sender.
@@ -57,10 +57,13 @@ pub(super) fn told(shared: &Arc<Shared>, link: &Arc<Link>, id: MessageId) {
     });
 }
 
-/// Deletes what is older than the table says, now and then.
+/// Deletes what is older, and what is more, than the table says, now and then.
 pub(super) async fn retain(shared: Arc<Shared>) {
-    let Some(keep) = shared.settings.history.keep else { return };
-    let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+    let settings = shared.settings.history;
+    if settings.keep.is_none() && settings.keep_bytes.is_none() {
+        return;
+    }
+    let keep_ms = settings.keep.map(|keep| i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
     let mut due = interval(RETAIN_EVERY);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -68,10 +71,10 @@ pub(super) async fn retain(shared: Arc<Shared>) {
             _ = due.tick() => {}
             () = shared.stopped() => return,
         }
-        let before_ms = now_ms().saturating_sub(keep_ms);
-        match shared.blocking(move |store| store.retain(Some(before_ms), None, now_ms())).await {
+        let before_ms = keep_ms.map(|keep_ms| now_ms().saturating_sub(keep_ms));
+        match shared.blocking(move |store| store.retain(before_ms, settings.keep_bytes, now_ms())).await {
             Ok(0) => {}
-            Ok(messages) => info!(messages, "deleted what is older than the table's keep_days"),
+            Ok(messages) => info!(messages, "deleted what is beyond the table's keep_days and keep_gib"),
             Err(error) => warn!(%error, "old messages could not be deleted"),
         }
     }

@@ -7,7 +7,7 @@ mod hostile;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use miyu::config::{Allow, Config, ConfigErrors, FILE_BYTES_MAX, PEERS_MAX};
+use miyu::config::{Allow, Config, ConfigErrors, FILE_BYTES_MAX, HistorySettings, PEERS_MAX};
 use miyu::crypto::sm2::{PublicKey, SecretKey};
 use miyu::identity::{PeerId, key_line};
 
@@ -103,6 +103,9 @@ fn what_is_left_out_has_defaults() {
     assert!(config.me.data.ends_with("al%2fice"), "{:?}", config.me.data);
     assert!(config.peers.is_empty());
     assert_eq!(config.link.key_update, Duration::from_secs(600));
+    assert_eq!(config.history, HistorySettings::default());
+    assert!(config.history.read_receipts && config.history.keep.is_none() && config.history.keep_bytes.is_none());
+    assert_eq!(config.history.quota_bytes, 16 << 30);
 }
 
 #[test]
@@ -143,6 +146,20 @@ fn wrong_types() {
     fault(&with_peer("address = [\"b:1\",\n 9]\n"), 9, "`address`", "address = ");
     fault(&with_peer("allow = \"chat\"\n"), 8, "`allow`", "[\"chat\", \"camera\"]");
     fault(&with_peer("allow = [true]\n"), 8, "`allow`", "[\"chat\", \"camera\"]");
+    let history = "[history]\nread_receipts = false\nkeep_days = 30\nkeep_gib = 2\nquota_gib = 4\n";
+    let config = parse(&format!("{ME}{history}")).unwrap();
+    assert_eq!(
+        config.history,
+        HistorySettings {
+            read_receipts: false,
+            keep: Some(Duration::from_secs(30 * 24 * 3600)),
+            keep_bytes: Some(2 << 30),
+            quota_bytes: 4 << 30,
+        }
+    );
+    fault(&format!("{ME}[history]\nread_receipts = 1\n"), 6, "true or false", "read_receipts = false");
+    fault(&format!("{ME}[history]\nkeep_days = 0\n"), 6, "1 to 36500", "keep_days = 365");
+    fault(&format!("{ME}[history]\nkeep = 3\n"), 6, "unknown key \"keep\"", "keep_days");
     fault(&format!("{ME}[link]\nkey_update_minutes = \"5\"\n"), 6, "whole number", "minutes");
 }
 

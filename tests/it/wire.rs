@@ -3,8 +3,8 @@
 use minicbor::bytes::ByteArray;
 use miyu::wire::limits::{DETAIL_BYTES_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX};
 use miyu::wire::{
-    Bye, Control, DeliveryReply, Frame, FrameHeader, Hello, Kind, Offer, Opening, Ping, Reason, Refusal, Report,
-    SizeClass, WatchReply, WatchRequest, Welcome, WireError, decode, encode, length,
+    Bye, Control, DeliveryReply, Frame, FrameHeader, Hello, Kind, Offer, Opening, Ping, Read, Reason, Refusal, Report,
+    SizeClass, Target, WatchReply, WatchRequest, Welcome, WireError, decode, encode, length,
 };
 use proptest::prelude::*;
 
@@ -53,7 +53,21 @@ fn every_frame_comes_back_as_it_went() {
     }));
     round_trip(Opening::Watch(WatchRequest { watch: u64::MAX, max_fps: 0, size: SizeClass::Quarter, still: true }));
     round_trip(DeliveryReply::Refusal(Refusal { reason: Reason::Conflict, detail: "x".into(), retry: false }));
+    let target = Some(Target { id: ByteArray::from([4; 16]), yours: true });
+    for kind in [Kind::Deletion, Kind::Edit, Kind::Reaction, Kind::Text] {
+        round_trip(Opening::Deliver(Offer { kind, target, ..offer() }));
+    }
+    round_trip(Control::Read(Read { id: ByteArray::from([5; 16]) }));
     round_trip(Report { seen: 1, received: 2, late: 3, decode_us: 4 });
+}
+
+#[test]
+fn what_is_about_a_message_names_it() {
+    for kind in [Kind::Deletion, Kind::Edit, Kind::Reaction] {
+        let bytes = minicbor::to_vec(Opening::Deliver(Offer { kind, target: None, ..offer() })).unwrap();
+        let error = decode::<Opening>(&bytes).unwrap_err();
+        assert!(matches!(error, WireError::Field { field: "target", .. }), "{error}");
+    }
 }
 
 #[test]
