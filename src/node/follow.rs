@@ -58,9 +58,9 @@ pub(super) async fn again(shared: &Arc<Shared>) -> Result<TableChange, TableErro
     });
     match checked {
         Ok(config) => {
-            if config.me != before.me || config.link != before.link {
-                warn!(table = %config.path.display(), "[me] and [link] have changed: they hold from the next start on");
-                let error = "[me] or [link] of the table has changed while miyu runs".to_owned();
+            if config.me != before.me || config.link != before.link || config.history != before.history {
+                warn!(table = %config.path.display(), "[me], [link] or [history] has changed: it holds from the next start on");
+                let error = "[me], [link] or [history] of the table has changed while miyu runs".to_owned();
                 shared.emit(Event::Trouble { error, hint: Some("start miyu again for that to hold".into()) });
             }
             Ok(apply(shared, &config.peers))

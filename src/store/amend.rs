@@ -31,6 +31,7 @@ pub(super) fn insert(
                 if newer.is_none_or(|(seq, ..)| seq < clear.seq) {
                     let text = new.private.text.clone().unwrap_or_default();
                     rewrite(tx, &target, text, clear.sent_at_ms)?;
+                    erase_edits(tx, &target)?;
                 }
             }
         }
@@ -39,6 +40,7 @@ pub(super) fn insert(
             match found.filter(|found| found.clear.kind.is_content()) {
                 Some(found) => {
                     let message = row::insert(tx, new)?;
+                    erase_edits(tx, &found)?;
                     found.delete(tx, clear.stored_at_ms)?;
                     orphan = found.clear.attached.then(|| folders.attachment(&found.body_id()));
                     return Ok((message, orphan));
@@ -90,6 +92,27 @@ fn rewrite(tx: &Tx<'_>, target: &Raw, text: String, at_ms: i64) -> Result<(), St
         target.clear.kind == Kind::Text && matches!(target.state, State::Queued | State::Sending | State::Failed);
     let original = if unsent { private.original.or(private.text) } else { None };
     target.reseal(tx, &Private { text: Some(text), edited_at_ms: Some(at_ms), original, ..private })
+}
+
+/// What earlier edits of a message said goes with what it said: their rows stay, as they were delivered, without the text.
+/// One that is still to be sent keeps it until then.
+pub(super) fn erase_edits(tx: &Tx<'_>, target: &Raw) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT {} FROM messages INDEXED BY messages_by_target \
+         WHERE peer = ?1 AND target_direction = ?2 AND target = ?3 AND kind = ?4 AND state NOT IN (0, 1)",
+        row::COLUMNS
+    );
+    let clear = &target.clear;
+    let key = params![clear.peer.as_bytes(), clear.direction.code(), clear.id.0, Kind::Edit.code()];
+    let edits = tx.prepare_cached(&sql)?.query_map(key, Raw::read)?.collect::<Result<Vec<_>, _>>()?;
+    for edit in edits {
+        if let Ok(private) = edit.open(tx.vault())
+            && private.text.is_some()
+        {
+            edit.reseal(tx, &Private { text: None, ..private })?;
+        }
+    }
+    Ok(())
 }
 
 /// Once a message is delivered nobody needs what it said before it was edited.

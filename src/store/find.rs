@@ -15,7 +15,7 @@ use super::search::{self, Index, Words};
 use super::{Kind, Message, Place, Query, Store, StoreError, history};
 use crate::identity::PeerId;
 
-/// Bytes that the index takes at most; the oldest messages beyond it are opened one by one in each search.
+/// Bytes that the index takes at most. In a history that needs more, a search opens the messages of its range one by one.
 const INDEX_BYTES_MAX: usize = 320 * 1024 * 1024;
 /// Rows that are read in one go while the index is built: a search that came meanwhile gets its turn in between.
 const BATCH_ROWS: i64 = 2_000;

@@ -5,7 +5,7 @@ use rusqlite::ToSql;
 
 use super::row::{self, Raw};
 use super::vault::BodyId;
-use super::{Direction, MessageId, ROW_BYTES, Store, StoreError};
+use super::{Direction, MessageId, ROW_BYTES, Store, StoreError, amend};
 use crate::identity::PeerId;
 
 /// Messages that are deleted in one transaction: others get their turn in between.
@@ -26,6 +26,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let deleted = self.write(|tx| {
             let Some(found) = row::find_raw(tx, peer, direction, id)? else { return Ok(None) };
+            amend::erase_edits(tx, &found)?;
             found.delete(tx, now_ms)?;
             Ok(Some((found.body_id(), found.clear.attached)))
         })?;
@@ -92,6 +93,7 @@ impl Store {
             let rows = tx.prepare_cached(&sql)?.query_map(values, Raw::read)?.collect::<Result<Vec<_>, _>>()?;
             let mut deleted = Vec::new();
             for raw in rows.iter().take_while(|raw| more(raw)) {
+                amend::erase_edits(tx, raw)?;
                 raw.delete(tx, now_ms)?;
                 deleted.push((raw.body_id(), raw.clear.attached));
             }

@@ -271,8 +271,11 @@ impl Raw {
 
     /// Deletes the row and leaves its tombstone.
     pub(super) fn delete(&self, tx: &Tx<'_>, now_ms: i64) -> Result<(), StoreError> {
-        tx.removed(&self.sealed)?;
-        tx.prepare_cached("DELETE FROM messages WHERE row = ?1")?.execute([self.row])?;
+        // what is stored by now: it may have been sealed anew since it was read
+        let sealed: Vec<u8> = tx
+            .prepare_cached("DELETE FROM messages WHERE row = ?1 RETURNING private")?
+            .query_row([self.row], |row| row.get(0))?;
+        tx.removed(&sealed)?;
         bury(tx, &self.clear.peer, self.clear.direction, &self.clear.id, now_ms)
     }
 }

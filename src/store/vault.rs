@@ -165,7 +165,7 @@ fn derive(store_key: &[u8; STORE_KEY_BYTES], info: &[&[u8]]) -> Zeroizing<[u8; 1
     key
 }
 
-/// HKDF-SM3(the private scalar, salt, "miyu/1 store" ‖ the owner). Wrapping to the public key would let anyone put
+/// HKDF-SM3(the private scalar, salt, "miyu/1 store"). Wrapping to the public key would let anyone put
 /// another history in this one's place.
 fn wrapping_key(identity: &Identity, salt: &[u8]) -> Sm4Gcm {
     let scalar = identity.secret().to_bytes();

@@ -40,6 +40,12 @@ fn an_edit_changes_the_text_whenever_it_comes_and_the_newest_wins() {
     comes(&store, 4, Kind::Edit, target(Direction::In, 1), "fourth").unwrap();
     let found = store.message(&peer(1), Direction::In, &id(1)).unwrap().unwrap();
     assert_eq!((found.text.as_deref(), found.edited_at_ms), (Some("fourth"), Some(NOW - 5)));
+    // nothing else of the conversation says what was said before
+    let database = rusqlite::Connection::open(store.folder().join("miyu.db")).unwrap();
+    let sealed = |n: u16| -> Vec<u8> {
+        database.query_row("SELECT private FROM messages WHERE id = ?1", [id(n).0], |row| row.get(0)).unwrap()
+    };
+    assert!(sealed(3).len() < sealed(4).len(), "the text of an earlier edit is erased");
     // the offer is known still by what it was
     let known = store.lookup(&peer(1), &id(1)).unwrap().unwrap();
     assert!(known.is_same(&offer(1, Kind::Text, b"first")));
@@ -77,6 +83,7 @@ fn a_deletion_takes_the_message_and_its_attachment_and_marks_the_place() {
     comes(&store, 3, Kind::Deletion, target(Direction::In, 1), "").unwrap();
     assert_eq!(shown(&store), [(Kind::Deletion, Some(String::new())), text_is("after")]);
     assert!(!place(&store, &file).exists());
+    assert!(store.check(true, || true).unwrap().is_sound());
     // it does not come again, and its sender is told that it has come
     assert_eq!(store.lookup(&peer(1), &id(1)).unwrap(), Some(Known::Tombstone));
     // one that is on its way still does not come up

@@ -164,9 +164,15 @@ fn what_is_too_old_or_too_much_goes_and_what_waits_stays() {
     let (_folder, store) = open();
     conversation(&store, 30);
     let file = commit(&store, 500, &bytes(1, LARGE)).0;
+    // an edit that goes together with its message
+    let edit =
+        Incoming { target: Some(Target { direction: Direction::In, id: id(2) }), ..offer(501, Kind::Edit, b"x") };
+    let complete = receive(&store, &edit, b"x");
+    store.commit_received(complete, None, None, NOW).unwrap();
     let waiting = store.outgoing_pending(&peer(1)).unwrap();
     assert_eq!(store.retain(None, None, NOW).unwrap(), 0);
-    assert_eq!(store.retain(Some(NOW + 105), None, NOW).unwrap(), 11, "ten messages, and the file stored at NOW");
+    assert_eq!(store.retain(Some(NOW + 105), None, NOW).unwrap(), 12, "ten messages, a file, an edit");
+    assert!(store.check(true, || true).unwrap().is_sound());
     assert!(!place(&store, &file).exists());
     assert_eq!(store.outgoing_pending(&peer(1)).unwrap(), waiting);
     let bytes_max = store.stored_bytes().unwrap() - 3 * ROW_BYTES;
