@@ -47,13 +47,17 @@ impl Printer {
     }
 
     pub(super) fn failure(self, failure: &Failure) {
-        let error = failure.error.to_string();
+        self.error(&failure.error.to_string(), failure.hint.as_deref());
+    }
+
+    /// An error and its mend: what a command ends with, or what a peer that goes on has to tell.
+    pub(super) fn error(self, error: &str, hint: Option<&str>) {
         if self.json {
-            out(&json!({ "event": "error", "error": error, "hint": failure.hint }).to_string());
+            out(&json!({ "event": "error", "error": error, "hint": hint }).to_string());
         }
         let mut stderr = std::io::stderr().lock();
         let _ = writeln!(stderr, "error: {error}");
-        if let Some(hint) = &failure.hint {
+        if let Some(hint) = hint {
             let _ = writeln!(stderr, "hint: {hint}");
         }
     }

@@ -200,12 +200,7 @@ fn link_news(event: &Event, printer: &Printer) {
         }
         Event::Camera { source, problem: None } => printer.note(&format!("camera: {source}")),
         Event::Camera { problem: Some(problem), .. } => printer.note(&format!("camera: no signal: {problem}")),
-        Event::Trouble { error, hint } => {
-            printer.note(&format!("error: {error}"));
-            if let Some(hint) = hint {
-                printer.note(&format!("hint: {hint}"));
-            }
-        }
+        Event::Trouble { error, hint } => printer.error(error, hint.as_deref()),
         Event::Table(change) => {
             let value = json!({
                 "event": "table", "added": change.added, "removed": change.removed, "changed": change.changed,
