@@ -84,6 +84,14 @@ pub enum StoreError {
         /// The other process; `None` where the system hides it.
         pid: Option<u32>,
     },
+    /// The disk failed the database.
+    #[error("the disk failed the database {}: {detail}", path.display())]
+    DiskFault {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        detail: String,
+    },
     /// A fault of the database that is none of the above.
     #[error("the database refused: {0}")]
     Database(rusqlite::Error),
@@ -231,6 +239,15 @@ impl StoreError {
                 "put {} and its -wal file aside and restore a copy; attachments are not touched",
                 path.display()
             ),
+            StoreError::File { source, .. } if source.kind() == io::ErrorKind::NotFound => return None,
+            StoreError::DiskFault { path, .. } | StoreError::File { path, .. } => format!(
+                "look whether the disk of {} is read-only, full or failing (the system's log tells); what could not be \
+                 stored is tried again",
+                path.display()
+            ),
+            StoreError::BodyDamaged { path, .. } => {
+                format!("restore {} from a copy, or have it sent again", path.display())
+            }
             StoreError::NotAStore { .. } => "name another folder with --data".to_owned(),
             StoreError::NewerSchema { .. } => "update this miyu".to_owned(),
             StoreError::Locked { .. } => "see which process uses the folder, and whether it hangs".to_owned(),
@@ -293,6 +310,7 @@ impl StoreError {
                     wanted: 0,
                 },
                 ErrorCode::ReadOnly | ErrorCode::PermissionDenied => unusable(io::ErrorKind::PermissionDenied, &error),
+                ErrorCode::SystemIoFailure => StoreError::DiskFault { path, detail: error.to_string() },
                 ErrorCode::CannotOpen => unusable(io::ErrorKind::Other, &error),
                 _ => StoreError::Database(error),
             },
