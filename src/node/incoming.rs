@@ -184,7 +184,7 @@ async fn take(
     (send, recv): (&mut impl WriteHalf, &mut impl ReadHalf),
 ) -> Result<i64, Stop> {
     let (peer, id) = (link.peer.id, incoming.id);
-    match shared.blocking(move |store| store.lookup(&peer, &id)).await.map_err(|error| store_refusal(&error))? {
+    match shared.blocking(move |store| store.lookup(&peer, &id)).await.map_err(|error| store_refusal(shared, &error))? {
         Some(known @ Known::Stored { .. }) if !known.is_same(incoming) => {
             let detail = "this id came before with another kind, size or digest";
             return Err(Stop::Refuse(refusal(Reason::Conflict, detail, false)));
@@ -196,11 +196,11 @@ async fn take(
     let offer = incoming.clone();
     // What is kept of it is hashed first, and room is promised for the rest.
     let begun = shared.blocking(move |store| store.begin_receive(&peer, &offer));
-    let receive = begun.await.map_err(|error| store_refusal(&error))?;
+    let receive = begun.await.map_err(|error| store_refusal(shared, &error))?;
     let offset = receive.resume_offset();
     io::write(send, &DeliveryReply::Resume(Resume { offset })).await?;
     let receive = body(shared, receive, (incoming.bytes, offset), turn, recv).await?;
-    let complete = shared.blocking(move |_| receive.finish()).await.map_err(|error| store_refusal(&error))?;
+    let complete = shared.blocking(move |_| receive.finish()).await.map_err(|error| store_refusal(shared, &error))?;
     let message = commit(shared, link, incoming, complete).await?;
     Ok(message)
 }
@@ -242,7 +242,7 @@ async fn body(
                 receive.write(&full)?;
                 Ok(receive)
             });
-            receive = written.await.map_err(|error| store_refusal(&error))?;
+            receive = written.await.map_err(|error| store_refusal(shared, &error))?;
         }
         if ended {
             break;
@@ -294,8 +294,9 @@ async fn commit(shared: &Arc<Shared>, link: &Arc<Link>, incoming: &Incoming, com
         Ok(stored) => stored,
         // Deleted here while it came: the sender is told that it arrived, and it does not come back.
         Err(StoreError::Deleted { .. }) => return Ok(now_ms()),
-        Err(error) => return Err(store_refusal(&error)),
+        Err(error) => return Err(store_refusal(shared, &error)),
     };
+    shared.store_works();
     let stored_at_ms = message.stored_at_ms;
     if new {
         let arrived = Arrived {
@@ -315,8 +316,9 @@ async fn commit(shared: &Arc<Shared>, link: &Arc<Link>, incoming: &Incoming, com
     Ok(stored_at_ms)
 }
 
-/// What a peer is told of a fault of our store; the log has the rest.
-fn store_refusal(error: &StoreError) -> Stop {
+/// What a peer is told of a fault of our store; the log has the rest, and so has the listener where somebody has to do
+/// something about it.
+fn store_refusal(shared: &Shared, error: &StoreError) -> Stop {
     let (reason, detail, retry) = match error {
         StoreError::QuotaFull { .. } => (Reason::NoRoom, "the receiver's quota is full", true),
         StoreError::DiskFull { .. } => (Reason::NoRoom, "the receiver's disk is full", true),
@@ -328,6 +330,9 @@ fn store_refusal(error: &StoreError) -> Stop {
         _ => (Reason::StoreFailed, "see the receiver's log", true),
     };
     warn!(%error, "a message could not be stored");
+    if matches!(reason, Reason::NoRoom | Reason::StoreFailed) {
+        shared.store_failed(error);
+    }
     Stop::Refuse(refusal(reason, detail, retry))
 }
 

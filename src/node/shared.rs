@@ -1,5 +1,7 @@
 //! What every task of a node shares, and how it comes to be.
 
+use std::collections::HashSet;
+use std::mem::Discriminant;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -71,6 +73,8 @@ pub(super) struct Shared {
     pub(super) receiving: Receiving,
     events: mpsc::Sender<Event>,
     stop: watch::Sender<bool>,
+    /// Faults of the store that were told since it last took a message.
+    told: Mutex<HashSet<Discriminant<StoreError>>>,
     /// Pictures are decoded one at a time: one may take hundreds of MiB.
     pub(super) decoding: Semaphore,
 }
@@ -160,6 +164,7 @@ impl Shared {
             receiving: Receiving::default(),
             events,
             stop: watch::Sender::new(false),
+            told: Mutex::default(),
             decoding: Semaphore::new(1),
             _lock: lock,
             _presence: presence,
@@ -179,6 +184,19 @@ impl Shared {
         {
             warn!("the listener does not keep up, it misses an event; the history has every message");
         }
+    }
+
+    /// Tells of a fault of the store that keeps messages out. Peers try again and again: each kind is told once, until
+    /// the store has worked in between.
+    pub(super) fn store_failed(&self, error: &StoreError) {
+        if lock(&self.told).insert(std::mem::discriminant(error)) {
+            self.emit(Event::Trouble { error: format!("a message could not be stored: {error}"), hint: error.hint() });
+        }
+    }
+
+    /// The store has taken a message.
+    pub(super) fn store_works(&self) {
+        lock(&self.told).clear();
     }
 
     /// Ends every task.
