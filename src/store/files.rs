@@ -1,8 +1,10 @@
 //! Folders and files that only their owner can read, and making their names last.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::StoreError;
 use super::vault::BodyId;
@@ -16,15 +18,22 @@ const LIVE: &str = "live";
 #[derive(Debug)]
 pub(super) struct Folders {
     pub(super) root: PathBuf,
+    /// Folders whose own names this process has made last.
+    lasting: Mutex<HashSet<PathBuf>>,
 }
 
 impl Folders {
     /// Makes what is missing, with mode 0700.
     pub(super) fn create(folder: &Path) -> Result<Folders, StoreError> {
         let root = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        let folders = Folders { root };
+        let folders = Folders { root, lasting: Mutex::default() };
         create_private_folder(&folders.root)
             .map_err(|source| StoreError::FolderUnusable { path: folders.root.clone(), source })?;
+        if let Some(parent) = folders.root.parent() {
+            // Whoever made the folder may have been killed before its name was on the disk. Where the parent is not ours
+            // to read, somebody else has made it.
+            let _ = sync_folder(parent);
+        }
         for part in [folders.attachments(), folders.incoming()] {
             folders.ensure(&part)?;
         }
@@ -73,10 +82,21 @@ impl Folders {
             self.ensure(parent)?;
         }
         fs::rename(from, to).map_err(|error| self.fault("rename", from, error))?;
-        match to.parent() {
-            Some(parent) => sync_folder(parent).map_err(|error| self.fault("sync", parent, error)),
-            None => Ok(()),
+        let Some(parent) = to.parent() else {
+            return Ok(());
+        };
+        sync_folder(parent).map_err(|error| self.fault("sync", parent, error))?;
+        self.make_last(parent)
+    }
+
+    /// Makes the name of a folder last, once in the life of a process: whoever made it may have been killed before that.
+    fn make_last(&self, folder: &Path) -> Result<(), StoreError> {
+        let mut lasting = self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (false, Some(above)) = (lasting.contains(folder), folder.parent()) {
+            sync_folder(above).map_err(|error| self.fault("sync", above, error))?;
+            lasting.insert(folder.to_path_buf());
         }
+        Ok(())
     }
 }
 
