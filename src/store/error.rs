@@ -248,7 +248,9 @@ impl StoreError {
             StoreError::BodyDamaged { path, .. } => {
                 format!("restore {} from a copy, or have it sent again", path.display())
             }
-            StoreError::NotAStore { .. } => "name another folder with --data".to_owned(),
+            StoreError::NotAStore { .. } => {
+                "name another folder with --data; if your history was in this one, restore a copy".to_owned()
+            }
             StoreError::NewerSchema { .. } => "update this miyu".to_owned(),
             StoreError::Locked { .. } => "see which process uses the folder, and whether it hangs".to_owned(),
             StoreError::InUse { .. } => {

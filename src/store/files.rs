@@ -27,8 +27,10 @@ impl Folders {
     pub(super) fn create(folder: &Path) -> Result<Folders, StoreError> {
         let root = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
         let folders = Folders { root, lasting: Mutex::default() };
-        create_private_folder(&folders.root)
-            .map_err(|source| StoreError::FolderUnusable { path: folders.root.clone(), source })?;
+        create_private_folder(&folders.root).map_err(|source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => folders.fault("make", &folders.root, source),
+            _ => StoreError::FolderUnusable { path: folders.root.clone(), source },
+        })?;
         if let Some(parent) = folders.root.parent() {
             // Whoever made the folder may have been killed before its name was on the disk. Where the parent is not ours
             // to read, somebody else has made it.
