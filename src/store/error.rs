@@ -313,7 +313,10 @@ impl StoreError {
                 },
                 ErrorCode::ReadOnly | ErrorCode::PermissionDenied => unusable(io::ErrorKind::PermissionDenied, &error),
                 ErrorCode::SystemIoFailure => StoreError::DiskFault { path, detail: error.to_string() },
-                ErrorCode::CannotOpen => unusable(io::ErrorKind::Other, &error),
+                ErrorCode::CannotOpen => match refusal(folder) {
+                    Some(source) => Self::from_io(folder, "write in", folder, source),
+                    None => unusable(io::ErrorKind::Other, &error),
+                },
                 _ => StoreError::Database(error),
             },
             rusqlite::Error::FromSqlConversionFailure(..)
@@ -328,6 +331,14 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         StoreError::Database(error)
     }
+}
+
+/// Why nothing can be written in `folder`, which SQLite does not say: what a file of our own meets there.
+fn refusal(folder: &Path) -> Option<io::Error> {
+    let path = folder.join(format!("try.{}", std::process::id()));
+    let tried = super::files::create_new_private(&path).and_then(|mut file| io::Write::write_all(&mut file, b"?"));
+    let _ = super::files::remove(&path);
+    tried.err()
 }
 
 fn disk_full(folder: &Path, free: u64, wanted: u64) -> String {
