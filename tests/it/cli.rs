@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::Receiver;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -61,29 +62,31 @@ fn free_port() -> u16 {
 /// A process that prints JSON lines, ended with the test.
 pub(crate) struct Peer {
     child: Child,
-    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+    lines: Receiver<String>,
 }
 
 impl Peer {
     pub(crate) fn start(arguments: &[&str], folder: &Path) -> Self {
-        let mut child = miyu()
-            .args(arguments)
-            .arg("--json")
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut peer = Self { child, lines };
+        let mut command = miyu();
+        command.args(arguments).arg("--json").current_dir(folder).stderr(Stdio::null());
+        let mut peer = Self::spawn(&mut command);
         peer.wait("listening");
         peer
+    }
+
+    /// Its lines are taken as they come: a process that nobody listens to does not stand still.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (told, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| told.send(line)));
+        Self { child, lines }
     }
 
     /// The next event of this name.
     pub(crate) fn wait(&mut self, event: &str) -> Value {
         loop {
-            let line = self.lines.next().unwrap_or_else(|| panic!("the peer ended before {event}")).unwrap();
+            let line = self.lines.recv().unwrap_or_else(|_| panic!("the peer ended before {event}"));
             let value: Value = serde_json::from_str(&line).unwrap();
             if value["event"] == event {
                 return value;
@@ -91,9 +94,22 @@ impl Peer {
         }
     }
 
+    /// The next line, if it is an object; `None` at the end.
+    pub(crate) fn next(&mut self) -> Option<Value> {
+        self.lines.iter().find_map(|line| serde_json::from_str(&line).ok())
+    }
+
     #[cfg(target_os = "linux")]
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Tells it to end (SIGTERM), and waits until it has.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn end(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
     }
 
     /// `kill -9`.

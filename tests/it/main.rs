@@ -16,6 +16,8 @@ mod media;
 mod misbehaviour;
 mod pacing;
 mod played;
+#[cfg(target_os = "linux")]
+mod power;
 mod raw;
 mod relay;
 mod seal;

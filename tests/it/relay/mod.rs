@@ -111,13 +111,13 @@ async fn judged<T: Send + 'static>(
 
 /// An address that is its holder's also while nothing listens there: between the end of a node and its next start no
 /// other run takes it.
-struct Address {
-    udp: SocketAddr,
+pub(crate) struct Address {
+    pub(crate) udp: SocketAddr,
     _held: TcpListener,
 }
 
 impl Address {
-    fn free(rng: &mut impl Rng) -> Self {
+    pub(crate) fn free(rng: &mut impl Rng) -> Self {
         loop {
             let udp = SocketAddr::from((Ipv4Addr::LOCALHOST, rng.random_range(PORTS)));
             // The same number in TCP is nobody's concern but that of these tests.
