@@ -198,3 +198,13 @@ pub(crate) fn file(folder: &Path, bytes: usize, seed: u64) -> std::path::PathBuf
     std::fs::write(&path, content).unwrap();
     path
 }
+
+/// The bytes of the body that are on the receiver's disk, once it has begun to come.
+pub(crate) fn partial_bytes(data: &Path) -> u64 {
+    let folders = std::fs::read_dir(data.join("incoming")).into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
+    files
+        .filter(|file| file.path().extension().is_some_and(|end| end == "part"))
+        .map(|file| file.metadata().unwrap().len())
+        .sum()
+}

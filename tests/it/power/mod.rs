@@ -5,6 +5,7 @@
 //! What a run records depends on the machine's pace; what is made of a recording is a function of the seed of the cut.
 //! `MIYU_POWER_CUTS` asks for more than the usual number, `MIYU_POWER_SEED` for other ones.
 
+mod faults;
 mod home;
 mod log;
 mod rebuild;

@@ -20,7 +20,7 @@ use super::messages::{self, Content, Sent};
 use super::weather::Weather;
 use super::{Address, RUNS_AT_ONCE, all, half, seeds};
 use crate::cli::miyu;
-use crate::support::{Actor, CHAT, entry};
+use crate::support::{Actor, CHAT, entry, partial_bytes};
 
 /// Runs that every test run makes, beside [`LARGE_RUNS`].
 const RUNS: u64 = 194;
@@ -272,16 +272,6 @@ async fn a_process_that_is_killed_loses_nothing_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_loses_nothing_and_doubles_nothing_either() {
     kill_often(0).await;
-}
-
-/// The bytes of the body that are on the receiver's disk, once it has begun to come.
-fn partial_bytes(data: &std::path::Path) -> u64 {
-    let folders = std::fs::read_dir(data.join("incoming")).into_iter().flatten().flatten();
-    let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
-    files
-        .filter(|file| file.path().extension().is_some_and(|end| end == "part"))
-        .map(|file| file.metadata().unwrap().len())
-        .sum()
 }
 
 /// A large file one way, and a kill at up to three places of it, the last bytes and the hashing among them.
