@@ -110,7 +110,8 @@ fn long() -> Result<Vec<Row>> {
         series.figures.extend(list.iter().filter_map(serde_json::Value::as_f64));
         Ok(series)
     };
-    let alone = |case: &str, unit, key: &str| -> Result<Row> { Ok(Row::alone(case, path, unit, &series("miyu", key)?)) };
+    let alone =
+        |case: &str, unit, key: &str| -> Result<Row> { Ok(Row::alone(case, path, unit, &series("miyu", key)?)) };
     Ok(vec![
         Row::beside(
             "1,000,000 messages: opened, first page",

@@ -91,7 +91,9 @@ impl Name {
             Self::Ciphers => "ciphers: SM4-GCM with 20 bytes of associated data, on every path of this machine",
             Self::Sm3 => "sm3: the digest of one buffer",
             Self::Sm2 => "sm2: one operation at a time",
-            Self::History => "history: sealed beside plain SQLite, with the durability of a receipt; a million messages",
+            Self::History => {
+                "history: sealed beside plain SQLite, with the durability of a receipt; a million messages"
+            }
             Self::Sealed => "sealed: 1 GiB to one public key, beside the age library",
         }
     }

@@ -70,8 +70,9 @@ impl Plain {
         let mut about = reader.prepare_cached(
             "SELECT count(*) FROM messages WHERE peer = ?1 AND target_direction = 1 AND target = ?2 AND kind = 6",
         )?;
-        let texts = statement.query_map(params![before_ms, limit], |row| {
-            let _: i64 = about.query_row(params![row.get::<_, [u8; 32]>(1)?, row.get::<_, [u8; 16]>(3)?], |row| row.get(0))?;
+        let texts = statement.query_map(params![before_ms, limit as i64], |row| {
+            let _: i64 =
+                about.query_row(params![row.get::<_, [u8; 32]>(1)?, row.get::<_, [u8; 16]>(3)?], |row| row.get(0))?;
             row.get::<_, Option<String>>(15)
         })?;
         Ok(texts.collect::<Result<Vec<_>, _>>()?.len())
@@ -101,7 +102,7 @@ impl Plain {
                 seq,
                 now,
                 order,
-                text.len(),
+                text.len() as i64,
                 miyu::crypto::sm3::digest(text.as_bytes()),
                 text
             ])?;
@@ -114,7 +115,8 @@ impl Sink for Plain {
         // as the store asks first whether the id was used, and whether there is room
         let used: bool = {
             let reader = self.reader.lock().expect("no panic");
-            let mut statement = reader.prepare_cached("SELECT 1 FROM messages WHERE peer = ?1 AND direction = 1 AND id = ?2")?;
+            let mut statement =
+                reader.prepare_cached("SELECT 1 FROM messages WHERE peer = ?1 AND direction = 1 AND id = ?2")?;
             statement.exists(params![peer().as_bytes(), id(number).0])?
         };
         anyhow::ensure!(!used, "an id twice");

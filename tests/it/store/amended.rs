@@ -94,6 +94,21 @@ fn a_deletion_takes_the_message_and_its_attachment_and_marks_the_place() {
 }
 
 #[test]
+fn a_deletion_that_fails_in_the_middle_leaves_everything_as_it_was() {
+    let (_folder, store) = open();
+    comes(&store, 1, Kind::Text, None, "here").unwrap();
+    let database = rusqlite::Connection::open(store.folder().join("miyu.db")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'no'); END";
+    database.execute_batch(refuse).unwrap();
+    assert!(comes(&store, 2, Kind::Deletion, target(Direction::In, 1), "").is_err());
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+    assert_eq!(shown(&store), [text_is("here")]);
+    assert!(store.check(true, || true).unwrap().is_sound(), "rows and tally went back together");
+    comes(&store, 2, Kind::Deletion, target(Direction::In, 1), "").unwrap();
+    assert!(store.check(true, || true).unwrap().is_sound());
+}
+
+#[test]
 fn what_was_edited_before_it_went_out_goes_out_as_it_was_offered() {
     let (_folder, store) = open();
     goes(&store, 1, Kind::Text, None, "first").unwrap();
