@@ -10,7 +10,7 @@ use miyu::node::{Direction, Event, MessageId, State};
 use rand::rngs::StdRng;
 use serde_json::Value;
 
-use super::home::{Home, Letter, is_sound, open, stored};
+use super::home::{Home, Letter, all, is_sound, open, stored};
 use super::{seeded, shim};
 use crate::cli::{Peer, err};
 use crate::support::{ALL, Actor, entry, partial_bytes, watch_published};
@@ -203,7 +203,7 @@ async fn a_folder_that_cannot_be_written_or_read_is_told_of_at_the_start_and_not
     peer.kill();
     for (rule, error, hint) in [
         ("readonly", "cannot use the data folder", "make "),
-        ("full 0", "too few to go on", "free some space"),
+        ("full 0", "", "full"),
         ("eio read 0 miyu.db", "", "disk"),
         ("eio write 0 miyu.db", "", "disk"),
         ("eio sync 0 data", "", "disk"),
@@ -306,7 +306,7 @@ async fn a_truncated_attachment_fails_its_message_and_no_other() {
     }
     actor.stop().await;
     peer.kill();
-    let found = store.history(None, None, 10, None).unwrap();
+    let found = all(&store, None);
     assert_eq!(found.iter().filter(|message| message.state == State::Failed).count(), 1);
     let came = open(&actor.settings.data, &actor.identity);
     assert_eq!(stored(&came, me.peer_id(), Direction::In, &letters).len(), 2);

@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tempfile::TempDir;
 
-use super::home::{Home, Letter, Notes, is_sound, open, promises_are_kept, stored};
+use super::home::{Home, Letter, Notes, all, is_sound, open, promises_are_kept, stored};
 use super::shim::{self, Log};
 use super::{Cut, aim, cuts, log, nothing_was_missed, scratch, seeded};
 use crate::cli::Peer;
@@ -161,7 +161,7 @@ async fn record(library: PathBuf, seed: u64) -> Recording {
     let mut letters: Vec<Letter> = (0..2).flat_map(|number| letters(seed, number)).collect();
     // The ids of one-shots are their own.
     let store = sender.store();
-    for message in store.history(None, None, 1_000, None).unwrap() {
+    for message in all(&store, None) {
         let text = message.text.filter(|text| text.starts_with("one shot"));
         letters.extend(text.map(|text| Letter::known(message.id, &text)));
     }
