@@ -312,7 +312,15 @@ impl StoreError {
                     wanted: 0,
                 },
                 ErrorCode::ReadOnly | ErrorCode::PermissionDenied => unusable(io::ErrorKind::PermissionDenied, &error),
-                ErrorCode::SystemIoFailure => StoreError::DiskFault { path, detail: error.to_string() },
+                ErrorCode::SystemIoFailure => match refusal(folder) {
+                    // SQLite calls a log that cannot grow a fault of the disk
+                    Some(source)
+                        if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+                    {
+                        Self::from_io(folder, "write in", folder, source)
+                    }
+                    _ => StoreError::DiskFault { path, detail: error.to_string() },
+                },
                 ErrorCode::CannotOpen => match refusal(folder) {
                     Some(source) => Self::from_io(folder, "write in", folder, source),
                     None => unusable(io::ErrorKind::Other, &error),
