@@ -176,12 +176,17 @@ impl Writer {
             if let Err(error) = undone {
                 self.abandon(&error.into());
             }
-        } else if let Err(error) = self.connection.execute_batch("RELEASE member") {
-            self.abandon(&error.into());
+        } else if let Err(error) = self.release() {
+            self.abandon(&error);
         } else if let Some(batch) = &mut self.batch {
             batch.tally = after;
         }
         outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn release(&self) -> Result<(), StoreError> {
+        self.connection.prepare_cached("RELEASE member")?.execute([])?;
+        Ok(())
     }
 
     /// Commits what is open and tells everybody.

@@ -154,10 +154,7 @@ impl Store {
     /// # Errors
     /// A fault of the database.
     pub fn stored_bytes(&self) -> Result<u64, StoreError> {
-        self.read(|connection| {
-            let bytes: i64 = connection.prepare_cached("SELECT bytes FROM usage")?.query_row([], |row| row.get(0))?;
-            Ok(bytes.max(0).unsigned_abs())
-        })
+        self.read(stored_bytes)
     }
 
     /// The value kept under `key`: small facts of this folder, such as what a restart should remember.
@@ -252,6 +249,11 @@ impl Store {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         Ok(folder.join(format!("{id}.{}-{count}.{STAGED}", std::process::id())))
     }
+}
+
+fn stored_bytes(connection: &Connection) -> Result<u64, StoreError> {
+    let bytes: i64 = connection.prepare_cached("SELECT bytes FROM usage")?.query_row([], |row| row.get(0))?;
+    Ok(bytes.max(0).unsigned_abs())
 }
 
 fn check_length(what: &'static str, bytes: usize, bytes_max: u64) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::body::{BodyReader, BodyWriter};
 use super::commit::Tx;
@@ -14,6 +14,7 @@ use super::vault::BodyId;
 use super::{
     Body, CLAIM_MESSAGES_MAX, Direction, Kind, LEASE_MS_MAX, Lease, Message, MessageId, NewOutgoing,
     REACTION_BYTES_MAX, State, Store, StoreError, TEXT_BYTES_MAX, amend, check_length, check_texts, files,
+    stored_bytes,
 };
 use crate::crypto::sm3;
 use crate::identity::PeerId;
@@ -56,7 +57,6 @@ impl Store {
             ("name", &new.name),
             ("media type", &new.mime),
         ])?;
-        self.refuse_used(&new.peer, &new.id)?;
         let (text, staged, bytes, digest) = match (new.kind, new.body) {
             (Kind::Text | Kind::Edit | Kind::Deletion | Kind::Reaction, Body::Text(text)) => {
                 let bytes_max = match new.kind {
@@ -65,12 +65,13 @@ impl Store {
                     _ => TEXT_BYTES_MAX,
                 };
                 check_length("text", text.len(), bytes_max)?;
-                self.room_for(text.len() as u64)?;
                 let (bytes, digest) = (text.len() as u64, sm3::digest(text.as_bytes()));
                 (Some(text), None, bytes, digest)
             }
             (Kind::Text | Kind::Edit | Kind::Deletion | Kind::Reaction, _) => return Err(StoreError::NotText),
             (_, body) => {
+                // before a large file is copied in vain
+                self.read(|connection| refuse_used(connection, &new.peer, &new.id))?;
                 let staged = self.stage(&new.peer, &new.id, body)?;
                 let (bytes, digest) = (staged.bytes, staged.sm3);
                 (new.text, Some(staged), bytes, digest)
@@ -113,11 +114,13 @@ impl Store {
     ) -> Result<(Message, Option<PathBuf>), StoreError> {
         let folders = &self.inner.folders;
         let (peer, id) = (new.clear.peer, new.clear.id);
-        // again, now that nobody else writes: the rename must not hit another message's body
-        if row::exists(tx, &peer, Direction::Out, &id)? {
-            return Err(StoreError::DuplicateId { id });
-        }
+        // now that nobody else writes: the rename must not hit another message's body
+        refuse_used(tx, &peer, &id)?;
         check_target(tx, &new.clear)?;
+        if staged.is_none() {
+            let (stored, free) = (stored_bytes(tx)?, self.free_bytes()?);
+            self.inner.usage.check(self.folder(), stored, free, new.clear.bytes)?;
+        }
         if let Some(staged) = staged {
             folders.place(&staged.path, &folders.attachment(&outgoing_body(&peer, &id)))?;
         }
@@ -129,17 +132,6 @@ impl Store {
             .query_row([peer.as_bytes()], |row| row.get(0))?;
         new.clear.seq = seq.unsigned_abs();
         amend::insert(tx, folders, new)
-    }
-
-    fn refuse_used(&self, peer: &PeerId, id: &MessageId) -> Result<(), StoreError> {
-        self.read(|connection| {
-            let stored = row::exists(connection, peer, Direction::Out, id)?;
-            let deleted = row::tombstone(connection, peer, Direction::Out, id)?;
-            match stored || deleted.is_some() {
-                true => Err(StoreError::DuplicateId { id: *id }),
-                false => Ok(()),
-            }
-        })
     }
 
     fn stage(&self, peer: &PeerId, id: &MessageId, body: Body) -> Result<Staged, StoreError> {
@@ -414,6 +406,15 @@ impl Store {
 
     fn change(&self, sql: &str, params: impl rusqlite::Params) -> Result<bool, StoreError> {
         self.write(|tx| Ok(tx.prepare_cached(sql)?.execute(params)? > 0))
+    }
+}
+
+/// Ids are used once, also those of messages that were deleted.
+fn refuse_used(connection: &Connection, peer: &PeerId, id: &MessageId) -> Result<(), StoreError> {
+    let stored = row::exists(connection, peer, Direction::Out, id)?;
+    match stored || row::tombstone(connection, peer, Direction::Out, id)?.is_some() {
+        true => Err(StoreError::DuplicateId { id: *id }),
+        false => Ok(()),
     }
 }
 
