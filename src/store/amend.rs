@@ -23,6 +23,12 @@ pub(super) fn insert(
 ) -> Result<(super::Message, Option<PathBuf>), StoreError> {
     let clear = new.clear.clone();
     let mut orphan = None;
+    if let (Kind::Edit | Kind::Reaction, Direction::In, Some(target)) = (clear.kind, clear.direction, clear.target)
+        && row::tombstone(tx, &clear.peer, target.direction, &target.id)?.is_some()
+    {
+        // it is delivered, once; nobody is shown what it says of a message that is gone
+        new.private.text = None;
+    }
     match (clear.kind, clear.target) {
         (Kind::Edit, Some(target)) => {
             let target = row::find_raw(tx, &clear.peer, clear.direction, &target.id)?;
@@ -32,6 +38,9 @@ pub(super) fn insert(
                     let text = new.private.text.clone().unwrap_or_default();
                     rewrite(tx, &target, text, clear.sent_at_ms)?;
                     erase_edits(tx, &target)?;
+                } else if clear.direction == Direction::In {
+                    // overtaken by a later one: nobody needs what it says
+                    new.private.text = None;
                 }
             }
         }
@@ -41,6 +50,7 @@ pub(super) fn insert(
                 Some(found) => {
                     let message = row::insert(tx, new)?;
                     erase_edits(tx, &found)?;
+                    drop_unsent(tx, &found, clear.stored_at_ms)?;
                     found.delete(tx, clear.stored_at_ms)?;
                     orphan = found.clear.attached.then(|| folders.attachment(&found.body_id()));
                     return Ok((message, orphan));
@@ -67,21 +77,27 @@ fn newest_edit(
     direction: Direction,
     id: &MessageId,
 ) -> Result<Option<(u64, String, i64)>, StoreError> {
+    let opened = newest_edit_row(tx, peer, direction, id)?.and_then(|raw| {
+        let text = raw.open(tx.vault()).ok()?.text.unwrap_or_default();
+        Some((raw.clear.seq, text, raw.clear.sent_at_ms))
+    });
+    Ok(opened)
+}
+
+fn newest_edit_row(
+    tx: &Tx<'_>,
+    peer: &PeerId,
+    direction: Direction,
+    id: &MessageId,
+) -> Result<Option<Raw>, StoreError> {
     let sql = format!(
         "SELECT {} FROM messages INDEXED BY messages_by_target \
          WHERE peer = ?1 AND target_direction = ?2 AND target = ?3 AND direction = ?2 AND kind = ?4 \
          ORDER BY seq DESC LIMIT 1",
         row::COLUMNS
     );
-    let found = tx
-        .prepare_cached(&sql)?
-        .query_row(params![peer.as_bytes(), direction.code(), id.0, Kind::Edit.code()], Raw::read)
-        .optional()?;
-    let opened = found.and_then(|raw| {
-        let text = raw.open(tx.vault()).ok()?.text.unwrap_or_default();
-        Some((raw.clear.seq, text, raw.clear.sent_at_ms))
-    });
-    Ok(opened)
+    let key = params![peer.as_bytes(), direction.code(), id.0, Kind::Edit.code()];
+    Ok(tx.prepare_cached(&sql)?.query_row(key, Raw::read).optional()?)
 }
 
 /// Gives a message another text. What was said first is kept only as long as it is still to be sent.
@@ -94,37 +110,53 @@ fn rewrite(tx: &Tx<'_>, target: &Raw, text: String, at_ms: i64) -> Result<(), St
     target.reseal(tx, &Private { text: Some(text), edited_at_ms: Some(at_ms), original, ..private })
 }
 
-/// What earlier edits of a message said goes with what it said: their rows stay, as they were delivered, without the text.
-/// One that is still to be sent keeps it until then.
+/// What the last edit of a message said goes with what the message said: its row stays, as it was delivered, without the
+/// text. (The edits before it have lost theirs to it.) One that is still to be sent keeps it until then.
 pub(super) fn erase_edits(tx: &Tx<'_>, target: &Raw) -> Result<(), StoreError> {
+    let clear = &target.clear;
+    match newest_edit_row(tx, &clear.peer, clear.direction, &clear.id)? {
+        Some(edit) if !matches!(edit.state, State::Queued | State::Sending) => erase(tx, &edit),
+        _ => Ok(()),
+    }
+}
+
+/// What we have not sent yet about a message that is taken back never goes out: edits and reactions.
+pub(super) fn drop_unsent(tx: &Tx<'_>, target: &Raw, now_ms: i64) -> Result<(), StoreError> {
     let sql = format!(
-        "SELECT {} FROM messages INDEXED BY messages_by_target \
-         WHERE peer = ?1 AND target_direction = ?2 AND target = ?3 AND kind = ?4 AND state NOT IN (0, 1)",
+        "SELECT {} FROM messages INDEXED BY messages_by_target WHERE peer = ?1 AND target_direction = ?2 \
+         AND target = ?3 AND kind IN (5, 6) AND direction = 1 AND state IN (0, 3)",
         row::COLUMNS
     );
     let clear = &target.clear;
-    let key = params![clear.peer.as_bytes(), clear.direction.code(), clear.id.0, Kind::Edit.code()];
-    let edits = tx.prepare_cached(&sql)?.query_map(key, Raw::read)?.collect::<Result<Vec<_>, _>>()?;
-    for edit in edits {
-        if let Ok(private) = edit.open(tx.vault())
-            && private.text.is_some()
-        {
-            edit.reseal(tx, &Private { text: None, ..private })?;
-        }
-    }
-    Ok(())
+    let key = params![clear.peer.as_bytes(), clear.direction.code(), clear.id.0];
+    let unsent = tx.prepare_cached(&sql)?.query_map(key, Raw::read)?.collect::<Result<Vec<_>, _>>()?;
+    unsent.iter().try_for_each(|raw| raw.delete(tx, now_ms))
 }
 
-/// Once a message is delivered nobody needs what it said before it was edited.
-pub(super) fn forget_original(tx: &Tx<'_>, peer: &PeerId, id: &MessageId) -> Result<(), StoreError> {
-    if newest_edit(tx, peer, Direction::Out, id)?.is_none() {
-        return Ok(());
+fn erase(tx: &Tx<'_>, edit: &Raw) -> Result<(), StoreError> {
+    match edit.open(tx.vault()) {
+        Ok(private) if private.text.is_some() => edit.reseal(tx, &Private { text: None, ..private }),
+        _ => Ok(()),
     }
-    if let Some(raw) = row::find_raw(tx, peer, Direction::Out, id)?
-        && let Ok(private) = raw.open(tx.vault())
-        && private.original.is_some()
-    {
-        raw.reseal(tx, &Private { original: None, ..private })?;
+}
+
+/// Our message has arrived: of an edit that a later one or a deletion has overtaken, nobody needs the words any more, and
+/// of an edited message not what it said first.
+pub(super) fn arrived(tx: &Tx<'_>, peer: &PeerId, id: &MessageId) -> Result<(), StoreError> {
+    let Some(raw) = row::find_raw(tx, peer, Direction::Out, id)? else { return Ok(()) };
+    match (raw.clear.kind, raw.clear.target) {
+        (Kind::Edit, Some(target)) => {
+            let newest = newest_edit(tx, peer, Direction::Out, &target.id)?;
+            let is_newest = newest.is_some_and(|(seq, ..)| seq == raw.clear.seq);
+            if is_newest && row::exists(tx, peer, Direction::Out, &target.id)? { Ok(()) } else { erase(tx, &raw) }
+        }
+        _ => forget_original(tx, &raw),
     }
-    Ok(())
+}
+
+fn forget_original(tx: &Tx<'_>, raw: &Raw) -> Result<(), StoreError> {
+    match raw.open(tx.vault()) {
+        Ok(private) if private.original.is_some() => raw.reseal(tx, &Private { original: None, ..private }),
+        _ => Ok(()),
+    }
 }

@@ -154,7 +154,7 @@ impl BodyWriter {
 
     pub(super) fn append(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
         while !bytes.is_empty() {
-            let take = (CHUNK - self.tail_bytes()).min(bytes.len());
+            let take = CHUNK.saturating_sub(self.tail_bytes()).min(bytes.len());
             let (now, later) = bytes.split_at(take);
             self.record.extend_from_slice(now);
             bytes = later;

@@ -2,7 +2,7 @@
 
 use super::row::{self, Raw};
 use super::tally::Tally;
-use super::{MessageId, Store, StoreError};
+use super::{Message, MessageId, Store, StoreError};
 
 /// What a look at everything found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,12 +15,14 @@ pub struct Check {
     pub attachments: Vec<MessageId>,
     /// Messages were taken out of the database, or put back in an older form, by something else than miyu.
     pub rows_missing: bool,
+    /// The database itself is damaged, in an index say: messages may be missing from pages although their rows are sound.
+    pub database_damaged: bool,
 }
 
 impl Check {
     /// Whether nothing is wrong.
     pub fn is_sound(&self) -> bool {
-        self.damaged.is_empty() && self.attachments.is_empty() && !self.rows_missing
+        self.damaged.is_empty() && self.attachments.is_empty() && !self.rows_missing && !self.database_damaged
     }
 }
 
@@ -31,7 +33,24 @@ impl Store {
     /// # Errors
     /// A fault of the database: a page of it that SQLite itself finds damaged, for example.
     pub fn check(&self, bodies: bool, mut go_on: impl FnMut() -> bool) -> Result<Check, StoreError> {
+        let (mut found, attached) = self.check_rows(&mut go_on)?;
+        for message in attached {
+            if !go_on() {
+                break;
+            }
+            let read = self.body(&message).and_then(|body| if bodies { body.check() } else { Ok(()) });
+            // deleted meanwhile: then its attachment went with it
+            if read.is_err() && self.message(&message.peer, message.direction, &message.id)?.is_some() {
+                found.attachments.push(message.id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The rows and their sum, in one state of the database; and the messages with attachments.
+    fn check_rows(&self, mut go_on: impl FnMut() -> bool) -> Result<(Check, Vec<Message>), StoreError> {
         self.read(|connection| {
+            let mut attached = Vec::new();
             // one state of the database for the rows and their sum
             let snapshot = connection.unchecked_transaction()?;
             let stored = Tally::read(&snapshot, self.vault())?;
@@ -41,7 +60,7 @@ impl Store {
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 if !go_on() {
-                    return Ok(found);
+                    return Ok((found, attached));
                 }
                 let raw = Raw::read(row)?;
                 found.messages += 1;
@@ -50,14 +69,13 @@ impl Store {
                 if message.damaged {
                     found.damaged.push(message.id);
                 } else if message.attached {
-                    let read = self.body(&message).and_then(|body| if bodies { body.check() } else { Ok(()) });
-                    if read.is_err() {
-                        found.attachments.push(message.id);
-                    }
+                    attached.push(message);
                 }
             }
+            let verdict: String = snapshot.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+            found.database_damaged = verdict != "ok";
             found.rows_missing = (stored.rows, stored.sum) != (counted.rows, counted.sum);
-            Ok(found)
+            Ok((found, attached))
         })
     }
 }

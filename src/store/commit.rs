@@ -142,9 +142,12 @@ impl Commits {
             writer.finish(vault);
         }
         drop(writer);
-        let value = outcome.unwrap_or_else(|panic| resume_unwind(panic))?;
-        verdict.wait()?;
-        Ok(value)
+        match (outcome.unwrap_or_else(|panic| resume_unwind(panic)), verdict.wait()) {
+            // it may be what ended the transaction, and says more
+            (Err(own @ StoreError::Database(_)), _) => Err(own),
+            // even a refusal may rest on what another member has written: it holds only once that does
+            (outcome, reached) => reached.and(outcome),
+        }
     }
 }
 
@@ -199,17 +202,39 @@ impl Writer {
         });
         match committed {
             Ok(()) => self.tell(Ok(())),
-            Err(error) => self.abandon(&error),
+            Err(error) => {
+                self.roll_back();
+                self.supersede(vault);
+                self.fail(CommitFault::of(&error));
+            }
         }
     }
 
     /// Rolls everything back.
     fn abandon(&mut self, error: &StoreError) {
+        self.roll_back();
+        self.fail(CommitFault::of(error));
+    }
+
+    fn roll_back(&self) {
         if !self.connection.is_autocommit() {
             // a transaction that cannot even be rolled back ends with the connection
             let _ = self.connection.execute_batch("ROLLBACK");
         }
-        self.fail(CommitFault::of(error));
+    }
+
+    /// A commit whose sync failed stands whole in the log, and the next process would take it for one that holds, although
+    /// everybody here was told that it does not. What is written next takes its place: that is done at once, and works
+    /// even where its own sync fails too. (The tally gets a fresh nonce, so that a page differs.)
+    fn supersede(&self, vault: &Vault) {
+        let again = || -> Result<(), StoreError> {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            Tally::read(&self.connection, vault)?.write(&self.connection, vault)?;
+            Ok(self.connection.execute_batch("COMMIT")?)
+        };
+        if again().is_err() {
+            self.roll_back();
+        }
     }
 
     fn fail(&mut self, fault: CommitFault) {

@@ -48,8 +48,9 @@ impl Store {
     /// A fault of the database.
     pub fn prepare_search(&self, mut go_on: impl FnMut() -> bool) -> Result<usize, StoreError> {
         loop {
+            // before a reader is taken: whoever waits for the index keeps none from others
+            let mut state = lock(&self.inner.finder.state);
             let (more, bytes) = self.read(|connection| {
-                let mut state = lock(&self.inner.finder.state);
                 let more = self.read_on(connection, &mut state)?;
                 Ok((more, state.index.memory_bytes()))
             })?;
@@ -60,15 +61,20 @@ impl Store {
     }
 
     /// The messages of a query that have the words in a text of theirs, in the query's direction.
-    pub(super) fn search(
+    pub(super) fn search(&self, query: &Query<'_>, words: &str, limit: usize) -> Result<Vec<Message>, StoreError> {
+        let mut state = lock(&self.inner.finder.state);
+        self.read(|connection| self.search_in(connection, &mut state, query, words, limit))
+    }
+
+    fn search_in(
         &self,
         connection: &Connection,
+        state: &mut State,
         query: &Query<'_>,
         words: &str,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        let mut state = lock(&self.inner.finder.state);
-        while self.read_on(connection, &mut state)? {}
+        while self.read_on(connection, state)? {}
         let peer = match query.peer.map(|peer| state.peers.get(peer).copied()) {
             // nothing was ever stored with them
             Some(None) => return Ok(Vec::new()),
@@ -76,7 +82,6 @@ impl Store {
             None => None,
         };
         if !state.index.is_whole() {
-            drop(state);
             let words = Words::new(words);
             return self.walk(connection, query, limit, |message| has(message, &words));
         }

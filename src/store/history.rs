@@ -19,14 +19,14 @@ impl Store {
     pub fn page(&self, query: &Query<'_>) -> Result<Vec<Message>, StoreError> {
         let limit = query.limit.min(PAGE_MESSAGES_MAX);
         let words = query.words.filter(|words| !words.trim().is_empty());
+        let mut page = match words {
+            Some(words) => self.search(query, words, limit)?,
+            None => self.read(|connection| self.walk(connection, query, limit, |_| true))?,
+        };
+        if query.from.is_backward() {
+            page.reverse();
+        }
         self.read(|connection| {
-            let mut page = match words {
-                Some(words) => self.search(connection, query, words, limit)?,
-                None => self.walk(connection, query, limit, |_| true)?,
-            };
-            if query.from.is_backward() {
-                page.reverse();
-            }
             for message in &mut page {
                 message.reactions = row::reactions(connection, self.vault(), message)?;
             }
@@ -162,8 +162,8 @@ impl Store {
         self.read(|connection| {
             let found = connection
                 .prepare_cached(
-                    "SELECT id FROM messages INDEXED BY messages_by_seq \
-                     WHERE peer = ?1 AND direction = 0 AND state = 6 AND kind <= 3 ORDER BY seq DESC LIMIT 1",
+                    "SELECT id FROM messages INDEXED BY messages_by_peer WHERE peer = ?1 AND kind <= 4 AND kind <= 3 \
+                     AND direction = 0 AND state = 6 ORDER BY order_ms DESC, seq DESC, row DESC LIMIT 1",
                 )?
                 .query_row([peer.as_bytes()], |row| Ok(MessageId(row.get(0)?)))
                 .optional()?;

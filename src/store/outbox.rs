@@ -117,7 +117,8 @@ impl Store {
         // now that nobody else writes: the rename must not hit another message's body
         refuse_used(tx, &peer, &id)?;
         check_target(tx, &new.clear)?;
-        if staged.is_none() {
+        // taking something back makes room
+        if staged.is_none() && new.clear.kind != Kind::Deletion {
             let (stored, free) = (stored_bytes(tx)?, self.free_bytes()?);
             self.inner.usage.check(self.folder(), stored, free, new.clear.bytes)?;
         }
@@ -283,7 +284,7 @@ impl Store {
                  lease_until_ms = NULL WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state NOT IN (2, 5)";
             let changed = tx.prepare_cached(sql)?.execute(params![peer.as_bytes(), id.0, now_ms])? > 0;
             if changed {
-                amend::forget_original(tx, peer, id)?;
+                amend::arrived(tx, peer, id)?;
             }
             Ok(changed)
         })
@@ -327,6 +328,13 @@ impl Store {
             else {
                 return Ok(None);
             };
+            if !found.clear.kind.is_content() {
+                return Err(StoreError::NotPossible {
+                    id: *id,
+                    problem: "is about another message, which has it by now",
+                });
+            }
+            amend::drop_unsent(tx, &found, now_ms)?;
             found.delete(tx, now_ms)?;
             Ok(Some(found.clear.attached))
         })?;
@@ -342,17 +350,23 @@ impl Store {
     /// A fault of the database.
     pub fn read_by_peer(&self, peer: &PeerId, id: &MessageId, now_ms: i64) -> Result<Vec<MessageId>, StoreError> {
         self.write(|tx| {
+            // whoever has read it has it: the receipt may come, or be noted, after this word
+            let sql = "UPDATE messages SET state = 2, state_at_ms = ?3, reason = NULL, lease_owner = NULL, \
+                 lease_until_ms = NULL WHERE peer = ?1 AND direction = 1 AND id = ?2 AND state = 1";
+            if tx.prepare_cached(sql)?.execute(params![peer.as_bytes(), id.0, now_ms])? > 0 {
+                amend::arrived(tx, peer, id)?;
+            }
             let mut statement = tx.prepare_cached(
                 "UPDATE messages INDEXED BY messages_unread SET state = 5, state_at_ms = ?3 \
                  WHERE peer = ?1 AND direction = 1 AND state IN (2, 4) AND state = 2 AND seq <= \
-                 (SELECT seq FROM messages WHERE peer = ?1 AND direction = 1 AND id = ?2) RETURNING seq, id",
+                 (SELECT seq FROM messages WHERE peer = ?1 AND direction = 1 AND id = ?2) RETURNING seq, id, kind <= 3",
             )?;
             let rows = statement.query_map(params![peer.as_bytes(), id.0, now_ms], |row| {
-                Ok((row.get::<_, i64>(0)?, MessageId(row.get(1)?)))
+                Ok((row.get::<_, i64>(0)?, MessageId(row.get(1)?), row.get::<_, bool>(2)?))
             })?;
             let mut read = rows.collect::<Result<Vec<_>, _>>()?;
             read.sort();
-            Ok(read.into_iter().map(|(_, id)| id).collect())
+            Ok(read.into_iter().filter(|(_, _, is_content)| *is_content).map(|(_, id, _)| id).collect())
         })
     }
 
@@ -443,9 +457,7 @@ fn check_target(tx: &Tx<'_>, new: &Clear) -> Result<(), StoreError> {
     };
     match new.kind {
         Kind::Edit | Kind::Deletion if target.direction == Direction::In => refuse("is not one of ours"),
-        Kind::Edit | Kind::Deletion | Kind::Reaction if !found.clear.kind.is_content() => {
-            refuse("is not a message by itself")
-        }
+        _ if !found.clear.kind.is_content() => refuse("is not a message by itself"),
         _ => Ok(()),
     }
 }

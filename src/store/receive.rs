@@ -283,8 +283,11 @@ impl Store {
                 let id = incoming_body(&complete.peer, &complete.offer);
                 let mut writer =
                     BodyWriter::create(&self.inner.folders, self.vault(), &path, &id, complete.offer.bytes)?;
-                writer.append(body)?;
-                writer.finish()?;
+                if let Err(error) = writer.append(body).and_then(|()| writer.finish()) {
+                    // a sender tries again and again: nothing is left behind each time
+                    let _ = files::remove(&path);
+                    return Err(error);
+                }
                 Ok(path)
             }
             _ => Ok(self.part_path(&complete.peer, &complete.offer.id)),

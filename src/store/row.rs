@@ -1,7 +1,6 @@
 //! Rows of `messages` to and from plain types. What is private goes through one sealed column, both ways.
 
 use minicbor::bytes::ByteArray;
-use rusqlite::types::{FromSql, FromSqlError};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::commit::Tx;
@@ -104,7 +103,7 @@ pub(super) fn insert(tx: &Tx<'_>, mut new: NewRow) -> Result<Message, StoreError
     new.clear.order_ms = place_in_order(tx, &new.clear)?;
     let row = tx.new_row()?;
     let sealed = insert_at(tx, row, &new)?;
-    let raw = Raw { row, clear: new.clear, state: new.state, sealed, reason: None };
+    let raw = Raw { row, clear: new.clear, state: new.state, sealed, reason: None, foreign: false };
     Ok(raw.with(new.private))
 }
 
@@ -178,32 +177,46 @@ pub(super) struct Raw {
     pub(super) state: State,
     pub(super) sealed: Vec<u8>,
     reason: Option<Vec<u8>>,
+    /// A column has a value that none of ours has.
+    foreign: bool,
 }
 
 impl Raw {
     /// The row, which holds [`COLUMNS`].
     pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Raw> {
-        let target: Option<[u8; 16]> = row.get(12)?;
-        let target = match target {
-            Some(id) => Some(Target { id: MessageId(id), direction: coded(row, 13, Direction::from_code)? }),
-            None => None,
+        // One row that was tampered with must not take its page along: what is in none of our rows is told by `foreign`.
+        let mut foreign = false;
+        let mut code = |index: usize, row: &Row<'_>| -> rusqlite::Result<i64> {
+            let code: Option<i64> = row.get(index)?;
+            foreign |= code.is_none_or(|code| code < 0);
+            Ok(code.unwrap_or(0))
         };
+        let target: Option<[u8; 16]> = row.get(12)?;
+        let target_direction = target.map(|_| code(13, row)).transpose()?.unwrap_or(0);
+        let (direction, kind, state) = (code(2, row)?, code(5, row)?, code(6, row)?);
+        let (seq, bytes) = (code(4, row)?, code(10, row)?);
+        foreign |= Direction::from_code(direction).is_none()
+            || Direction::from_code(target_direction).is_none()
+            || Kind::from_code(kind).is_none()
+            || State::from_code(state).is_none();
+        let way = |code| Direction::from_code(code).unwrap_or(Direction::In);
         Ok(Raw {
             row: row.get(0)?,
             clear: Clear {
                 peer: PeerId(row.get(1)?),
-                direction: coded(row, 2, Direction::from_code)?,
+                direction: way(direction),
                 id: MessageId(row.get(3)?),
-                seq: unsigned(row, 4)?,
-                kind: coded(row, 5, Kind::from_code)?,
+                seq: seq.unsigned_abs(),
+                kind: Kind::from_code(kind).unwrap_or(Kind::Text),
                 sent_at_ms: row.get(7)?,
                 stored_at_ms: row.get(8)?,
                 order_ms: row.get(9)?,
-                bytes: unsigned(row, 10)?,
+                bytes: bytes.unsigned_abs(),
                 attached: row.get(11)?,
-                target,
+                target: target.map(|id| Target { id: MessageId(id), direction: way(target_direction) }),
             },
-            state: coded(row, 6, State::from_code)?,
+            state: State::from_code(state).unwrap_or(State::Received),
+            foreign,
             sealed: row.get(14)?,
             reason: row.get(15)?,
         })
@@ -211,6 +224,9 @@ impl Raw {
 
     /// The private part.
     pub(super) fn open(&self, vault: &Vault) -> Result<Private, BadSeal> {
+        if self.foreign {
+            return Err(BadSeal);
+        }
         let plain = vault.open_value(&self.clear.place(self.row), &self.sealed)?;
         minicbor::decode(&plain).map_err(|_| BadSeal)
     }
@@ -340,30 +356,21 @@ pub(super) fn reactions(
     vault: &Vault,
     message: &Message,
 ) -> Result<Vec<Reaction>, StoreError> {
-    let mut newest: [Option<Raw>; 2] = [None, None];
-    about(connection, message, Kind::Reaction, |raw| {
-        let ours = raw.clear.direction == Direction::Out;
-        newest[usize::from(ours)] = Some(raw);
-    })?;
-    let opened = newest.into_iter().flatten().filter_map(|raw| {
-        let (direction, text) = (raw.clear.direction, raw.open(vault).ok()?.text?);
-        (!text.is_empty()).then_some(Reaction { direction, text })
-    });
-    Ok(opened.collect())
-}
-
-/// The rows of that kind that are about a message, by `seq`.
-fn about(connection: &Connection, message: &Message, kind: Kind, mut each: impl FnMut(Raw)) -> Result<(), StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM messages INDEXED BY messages_by_target \
-         WHERE peer = ?1 AND target_direction = ?2 AND target = ?3 AND kind = ?4 ORDER BY seq"
+        "SELECT {COLUMNS} FROM messages INDEXED BY messages_by_target WHERE peer = ?1 AND target_direction = ?2 \
+         AND target = ?3 AND kind = 6 AND direction = ?4 ORDER BY seq DESC LIMIT 1"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let key = params![message.peer.as_bytes(), message.direction.code(), message.id.0, kind.code()];
-    for raw in statement.query_map(key, Raw::read)? {
-        each(raw?);
+    let mut reactions = Vec::new();
+    for direction in [Direction::In, Direction::Out] {
+        let key = params![message.peer.as_bytes(), message.direction.code(), message.id.0, direction.code()];
+        let newest = statement.query_row(key, Raw::read).optional()?;
+        let text = newest.and_then(|raw| raw.open(vault).ok()).and_then(|private| private.text);
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            reactions.push(Reaction { direction, text });
+        }
     }
-    Ok(())
+    Ok(reactions)
 }
 
 /// When the message of that key was deleted, if it was.
@@ -398,16 +405,4 @@ pub(super) fn bury(
 /// SQLite's integers are signed; what is larger was refused before (limits, quota).
 pub(super) fn to_sql(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(row: &Row<'_>, index: usize) -> rusqlite::Result<u64> {
-    let number: i64 = row.get(index)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
-}
-
-fn coded<T>(row: &Row<'_>, index: usize, from: fn(i64) -> Option<T>) -> rusqlite::Result<T> {
-    let value = row.get_ref(index)?;
-    i64::column_result(value)
-        .and_then(|code| from(code).ok_or(FromSqlError::OutOfRange(code)))
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, value.data_type(), Box::new(error)))
 }

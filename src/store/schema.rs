@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::body::{BodyReader, BodyWriter};
+use super::body::BodyWriter;
 use super::commit::Tx;
 use super::files::{self, Folders};
 use super::row::{self, Clear, NewRow, Private, Raw};
@@ -86,6 +87,9 @@ CREATE TABLE usage (
 INSERT INTO usage VALUES (1, 0);
 ";
 
+/// When the database was made, in ms since 1970.
+pub(super) const MADE_KEY: &str = "made_at_ms";
+
 /// Bytes of an attachment of version 1 that are sealed at once.
 const COPY_BYTES: usize = 256 * 1024;
 
@@ -149,6 +153,8 @@ pub(super) fn migrate(
         transaction.execute_batch(MESSAGES)?;
         transaction.execute_batch(&triggers())?;
         Tally::default().write(&transaction, &vault)?;
+        let now_ms = super::sweep::unix_ms(SystemTime::now());
+        transaction.execute("INSERT INTO meta VALUES (?1, ?2)", params![MADE_KEY, now_ms.to_be_bytes()])?;
     } else {
         from_1(&transaction, folders, &vault)?;
     }
@@ -173,30 +179,31 @@ fn open_vault(connection: &Connection, folders: &Folders, identity: &Identity) -
 /// Version 1 kept everything in the clear. Rows and attachments are sealed, partial bodies dropped: they come again.
 ///
 /// Attachments first, each under its own name at once: one that is sealed already (a crash came between) is known by
-/// its opening, so that this can be begun anew at any point.
+/// its size, so that this can be begun anew at any point.
 fn from_1(transaction: &Transaction<'_>, folders: &Arc<Folders>, vault: &Vault) -> Result<(), StoreError> {
-    let old = rows_of_1(transaction)?;
-    for new in old.iter().filter(|old| old.new.clear.attached) {
-        seal_attachment(folders, vault, &new.new.clear)?;
-    }
+    each_of_1(transaction, "messages", "attached", |old| seal_attachment(folders, vault, &old.new.clear))?;
     for (_, path) in super::sweep::files_below(&folders.incoming()) {
         files::remove(&path).map_err(|error| folders.fault("remove", &path, error))?;
     }
     transaction.execute_batch(
-        "DROP TRIGGER usage_grows; DROP TRIGGER usage_shrinks; UPDATE usage SET bytes = 0; DROP TABLE messages;",
+        "DROP TRIGGER usage_grows; DROP TRIGGER usage_shrinks; UPDATE usage SET bytes = 0; \
+         DROP INDEX messages_by_order; DROP INDEX messages_by_peer; DROP INDEX messages_by_seq; \
+         DROP INDEX messages_outbox; ALTER TABLE messages RENAME TO messages_1;",
     )?;
     transaction.execute_batch(MESSAGES)?;
     transaction.execute_batch(&triggers())?;
     let tx = Tx::new(transaction, vault, Some(Tally::default()));
-    for Old { row, state_at_ms, reason, new } in &old {
-        row::insert_at(&tx, *row, new)?;
-        let reason = reason.as_ref().map(|reason| row::seal_reason(&tx, *row, reason)).transpose()?;
+    each_of_1(transaction, "messages_1", "1", |Old { row, state_at_ms, reason, new }| {
+        row::insert_at(&tx, row, &new)?;
+        let reason = reason.map(|reason| row::seal_reason(&tx, row, &reason)).transpose()?;
         tx.prepare_cached("UPDATE messages SET state_at_ms = ?2, reason = ?3 WHERE row = ?1")?.execute(params![
             row,
             state_at_ms,
             reason
         ])?;
-    }
+        Ok(())
+    })?;
+    transaction.execute_batch("DROP TABLE messages_1")?;
     let last_row = transaction.query_row("SELECT max(row) FROM messages", [], |row| row.get::<_, Option<i64>>(0))?;
     tx.tally(|tally| tally.last_row = last_row.unwrap_or(0))?;
     match tx.into_tally() {
@@ -213,12 +220,18 @@ struct Old {
     new: NewRow,
 }
 
-fn rows_of_1(connection: &Connection) -> Result<Vec<Old>, StoreError> {
-    let mut statement = connection.prepare(
+/// One row after the other: a history may be larger than the memory.
+fn each_of_1(
+    connection: &Connection,
+    table: &str,
+    condition: &str,
+    mut each: impl FnMut(Old) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut statement = connection.prepare(&format!(
         "SELECT row, peer, direction, id, seq, kind, state, sent_at_ms, stored_at_ms, order_ms, bytes, attached, \
          NULL, NULL, x'', NULL, state_at_ms, reason, lease_owner, lease_until_ms, sm3, text, hidden, name, mime \
-         FROM messages ORDER BY row",
-    )?;
+         FROM {table} WHERE {condition} ORDER BY row",
+    ))?;
     let rows = statement.query_map([], |row| {
         // the first columns are those of today's rows
         let raw = Raw::read(row)?;
@@ -245,7 +258,10 @@ fn rows_of_1(connection: &Connection) -> Result<Vec<Old>, StoreError> {
             },
         })
     })?;
-    Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    for old in rows {
+        each(old?)?;
+    }
+    Ok(())
 }
 
 /// Seals the attachment of a message in its place. One that is missing or has another size stays what it is: damaged.
@@ -254,20 +270,28 @@ fn seal_attachment(folders: &Arc<Folders>, vault: &Vault, clear: &Clear) -> Resu
     let path = folders.attachment(&body);
     let fault = |error| folders.fault("read", &path, error);
     let Ok(mut plain) = File::open(&path) else { return Ok(()) };
-    let sealed_before = BodyReader::disk(folders, vault, &path, &body, clear.bytes);
-    if plain.metadata().map_err(fault)?.len() != clear.bytes || sealed_before.is_ok_and(|body| body.check().is_ok()) {
+    // a sealed one is larger
+    if plain.metadata().map_err(fault)?.len() != clear.bytes {
         return Ok(());
     }
     let staged = path.with_extension(STAGED);
-    let mut writer = BodyWriter::create(folders, vault, &staged, &body, clear.bytes)?;
-    let mut piece = vec![0; COPY_BYTES];
-    loop {
-        let count = plain.read(&mut piece).map_err(fault)?;
-        if count == 0 {
-            break;
+    let mut seal = || {
+        let mut writer = BodyWriter::create(folders, vault, &staged, &body, clear.bytes)?;
+        let mut piece = vec![0; COPY_BYTES];
+        loop {
+            let count = plain.read(&mut piece).map_err(fault)?;
+            if count == 0 {
+                break;
+            }
+            writer.append(&piece[..count])?;
         }
-        writer.append(&piece[..count])?;
+        writer.finish()?;
+        folders.place(&staged, &path)
+    };
+    let sealed = seal();
+    if sealed.is_err() {
+        // on a full disk it would stand in the way of the next try
+        let _ = files::remove(&staged);
     }
-    writer.finish()?;
-    folders.place(&staged, &path)
+    sealed
 }

@@ -8,7 +8,7 @@ use super::body::body_bytes;
 use super::files::{self, Folders, unhex};
 use super::receive::{OFFER, PART};
 use super::vault::BodyId;
-use super::{Direction, STAGED, Store, StoreError, row};
+use super::{Direction, STAGED, Store, StoreError, row, schema};
 use crate::identity::PeerId;
 
 /// What is younger may still be wanted: by a peer that comes back, or by another process.
@@ -21,7 +21,7 @@ const STAGED_AGE: Duration = Duration::from_secs(60);
 
 impl Store {
     pub(super) fn sweep_if_due(&self, now: SystemTime) -> Result<(), StoreError> {
-        let now_ms = now.duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let now_ms = unix_ms(now);
         let last = self.get_meta(SWEPT_KEY)?.and_then(|value| value.try_into().ok()).map(i64::from_be_bytes);
         // a time in the future says that the clock was wrong: sweep, and set it right
         let is_due = last.is_none_or(|last| !(0..SWEEP_EVERY_MS).contains(&now_ms.saturating_sub(last)));
@@ -84,6 +84,13 @@ impl Store {
         if self.read(has_row)? {
             return Ok(false);
         }
+        // An attachment that is older than the database is no orphan of it: its database was put aside, or lost.
+        let made_at_ms =
+            self.get_meta(schema::MADE_KEY)?.and_then(|value| value.try_into().ok()).map(i64::from_be_bytes);
+        let written = fs::metadata(path).and_then(|about| about.modified());
+        if written.is_ok_and(|written| made_at_ms.is_some_and(|made| unix_ms(written) < made)) {
+            return Ok(false);
+        }
         // looked at again where nobody else writes: the body may have come anew, and be about to get its row
         self.write(|tx| {
             let orphan = !has_row(tx)? && is_old(path, now);
@@ -118,6 +125,11 @@ fn parse_names(folder: &str, path: &Path) -> Option<BodyId> {
     };
     let id = path.file_stem()?.to_str()?.parse().ok()?;
     Some(BodyId { peer: PeerId(unhex(folder)?), direction, id })
+}
+
+/// A time of this machine in ms since 1970; 0 before.
+pub(super) fn unix_ms(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn is_old(path: &Path, now: SystemTime) -> bool {

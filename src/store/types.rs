@@ -142,7 +142,7 @@ pub struct Target {
 }
 
 /// What one side says to a message, beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Reaction {
     /// `In` is the peer's, `Out` ours.
     pub direction: Direction,
@@ -203,7 +203,7 @@ pub struct Message {
 pub type Cursor = (i64, MessageId);
 
 /// Which page of the history.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Query<'a> {
     /// With whom; `None` for everybody.
     pub peer: Option<&'a PeerId>,
@@ -213,6 +213,19 @@ pub struct Query<'a> {
     pub limit: usize,
     /// Only messages whose text, hidden text or file name has this, whatever the case.
     pub words: Option<&'a str>,
+}
+
+// contents stay out of logs
+impl fmt::Debug for Reaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reaction({}, {} bytes …)", self.direction, self.text.len())
+    }
+}
+
+impl fmt::Debug for Query<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({:?}, limit {}, words: {})", self.from, self.limit, self.words.is_some())
+    }
 }
 
 impl Default for Query<'_> {

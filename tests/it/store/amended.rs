@@ -125,6 +125,42 @@ fn what_was_edited_before_it_went_out_goes_out_as_it_was_offered() {
 }
 
 #[test]
+fn what_was_not_sent_about_a_message_that_is_taken_back_never_goes_out() {
+    for taken_back_by in ["cancel", "deletion", "delete"] {
+        let (_folder, store) = open();
+        goes(&store, 1, Kind::Text, None, "first").unwrap();
+        goes(&store, 2, Kind::Edit, target(Direction::Out, 1), "second").unwrap();
+        goes(&store, 3, Kind::Reaction, target(Direction::Out, 1), "!").unwrap();
+        goes(&store, 4, Kind::Text, None, "another").unwrap();
+        let left = match taken_back_by {
+            "cancel" => store.cancel(&peer(1), &id(1), NOW).map(|_| vec![id(4)]),
+            "delete" => store.delete_message(&peer(1), Direction::Out, &id(1), NOW).map(|_| vec![id(4)]),
+            _ => goes(&store, 5, Kind::Deletion, target(Direction::Out, 1), "").map(|_| vec![id(4), id(5)]),
+        };
+        let claimed = store.claim(&peer(1), lease(1, NOW + 10_000), NOW, 9).unwrap();
+        let ids: Vec<MessageId> = claimed.iter().map(|message| message.id).collect();
+        assert_eq!(ids, left.unwrap(), "{taken_back_by}");
+        assert!(store.check(true, || true).unwrap().is_sound());
+    }
+    let (_folder, store) = open();
+    goes(&store, 1, Kind::Text, None, "first").unwrap();
+    goes(&store, 2, Kind::Edit, target(Direction::Out, 1), "second").unwrap();
+    let error = store.cancel(&peer(1), &id(2), NOW).unwrap_err();
+    assert!(matches!(error, StoreError::NotPossible { .. }), "an edit that is done here already: {error}");
+}
+
+#[test]
+fn an_edit_of_what_was_deleted_here_says_nothing() {
+    let (_folder, store) = open();
+    comes(&store, 1, Kind::Text, None, "first").unwrap();
+    store.delete_message(&peer(1), Direction::In, &id(1), NOW).unwrap();
+    for (n, kind) in [(2, Kind::Edit), (3, Kind::Reaction)] {
+        assert_eq!(comes(&store, n, kind, target(Direction::In, 1), "x").unwrap().text, None);
+    }
+    assert!(shown(&store).is_empty());
+}
+
+#[test]
 fn each_side_has_one_reaction_and_can_take_it_back() {
     let (_folder, store) = open();
     goes(&store, 1, Kind::Text, None, "ours").unwrap();

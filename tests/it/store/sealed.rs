@@ -79,6 +79,9 @@ fn a_row_that_was_changed_moved_or_exchanged_is_shown_as_damaged_beside_the_rest
         "UPDATE messages SET target = zeroblob(16), target_direction = 0 WHERE row = 1",
         "UPDATE messages SET row = 100 WHERE row = 1",
         "UPDATE messages SET private = x'' WHERE row = 1",
+        "UPDATE messages SET state = 9 WHERE row = 1",
+        "UPDATE messages SET seq = -seq WHERE row = 1",
+        "UPDATE messages SET direction = 7 WHERE row = 1",
     ];
     for change in changes {
         let (_folder, store) = full();
@@ -122,6 +125,31 @@ fn a_row_that_is_missing_or_older_than_it_was_is_noticed() {
     // what comes later does not cover it up
     store.enqueue(text(8), NOW, None).unwrap();
     assert!(store.check(true, || true).unwrap().rows_missing);
+}
+
+#[test]
+fn an_index_that_hides_messages_is_noticed() {
+    let (_folder, store) = full();
+    // messages that an index does not list: as a damaged page of it would have it
+    let database = database(&store);
+    database.execute_batch("PRAGMA writable_schema = ON; PRAGMA ignore_check_constraints = ON;").unwrap();
+    let root: i64 = database
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'messages_by_order'", [], |row| row.get(0))
+        .unwrap();
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let size: i64 = database.query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    let root_folder = store.folder().to_path_buf();
+    drop((database, store));
+    let path = root_folder.join("miyu.db");
+    let mut pages = fs::read(&path).unwrap();
+    // the number of cells in the index's only page (SQLite's file format, §1.6)
+    let at = ((root - 1) * size) as usize + 3;
+    pages[at..at + 2].copy_from_slice(&1u16.to_be_bytes());
+    fs::write(&path, pages).unwrap();
+    let store = Store::open(&root_folder, &owner()).unwrap();
+    assert!(all(&store).len() < 5, "a page shows less than there is");
+    let found = store.check(true, || true).unwrap();
+    assert!(found.database_damaged && !found.is_sound(), "{found:?}");
 }
 
 #[test]
