@@ -20,16 +20,16 @@ pub(super) struct Options {
     /// Only the conversation with this peer
     peer: Option<String>,
     /// Only messages that contain these words, whatever the case
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", conflicts_with_all = ["mark_read", "retry", "cancel", "delete", "delete_all", "check"])]
     search: Option<String>,
-    /// At most this many, the newest ones; 0 for all
-    #[arg(long, value_name = "N", default_value_t = LIMIT_DEFAULT)]
-    limit: usize,
+    /// At most this many, the newest ones; 0 for all [default: 50]
+    #[arg(long, value_name = "N", conflicts_with = "act")]
+    limit: Option<usize>,
     /// Those before this message
-    #[arg(long, value_name = "ID", conflicts_with = "after")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["after", "act"])]
     before: Option<MessageId>,
     /// Those after this message, the oldest ones first
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with_all = ["mark_read", "retry", "cancel", "delete", "delete_all", "check"])]
     after: Option<MessageId>,
     /// List the conversations: unread messages and the last one of each
     #[arg(long, group = "act", conflicts_with_all = ["search", "before", "after"])]
@@ -49,7 +49,8 @@ pub(super) struct Options {
     /// Delete the whole conversation with PEER here
     #[arg(long, group = "act", requires = "peer")]
     delete_all: bool,
-    /// Write the messages as JSON lines, and their attachments, into a new folder, in the clear
+    /// Write the messages as JSON lines, and their attachments, into a new folder, in the clear: all of them, those with
+    /// PEER, those that --search finds, those --after a message
     #[arg(long, value_name = "DIR", group = "act")]
     export: Option<PathBuf>,
     /// Open everything that is stored, to see whether all of it is there and unchanged
@@ -109,7 +110,7 @@ impl Reading<'_> {
             return Some(self.done(deleted, id, "deleted", "it is not in this conversation"));
         }
         if options.delete_all {
-            return Some(self.counted(self.history.delete_conversation(peer), "deleted", "deleted"));
+            return Some(self.counted(self.history.delete_conversation(peer), "conversation_deleted", "deleted"));
         }
         if options.mark_read {
             let query = Query { peer: Some(peer), limit: 1, ..Query::default() };
@@ -117,7 +118,7 @@ impl Reading<'_> {
                 Some(last) => self.history.mark_read(peer, &last.cursor()),
                 None => Ok(0),
             });
-            return Some(self.counted(marked, "read", "marked as read"));
+            return Some(self.counted(marked, "marked_read", "marked as read"));
         }
         None
     }
@@ -175,7 +176,11 @@ impl Reading<'_> {
             (_, Some(id)) => Place::After(self.place(id)?),
             _ => Place::Newest,
         };
-        let limit = if options.limit == 0 { usize::MAX } else { options.limit };
+        let limit = match options.limit {
+            None => LIMIT_DEFAULT,
+            Some(0) => usize::MAX,
+            Some(limit) => limit,
+        };
         let mut pages = Vec::new();
         self.pages(from, limit, |page| {
             pages.push(page);
@@ -237,7 +242,7 @@ impl Reading<'_> {
         let (damaged, attachments) = (ids(&found.damaged), ids(&found.attachments));
         let value = json!({
             "event": "checked", "messages": found.messages, "damaged": damaged, "attachments": attachments,
-            "rows_missing": found.rows_missing,
+            "rows_missing": found.rows_missing, "database_damaged": found.database_damaged,
         });
         self.printer.result(&value, || {
             let number = usize::try_from(found.messages).unwrap_or(usize::MAX);
@@ -250,6 +255,10 @@ impl Reading<'_> {
             }
             words
         });
+        if found.database_damaged {
+            return Err(Failure::new("the database is damaged: lists of messages may have gaps")
+                .hint("restore the data folder from a backup; --export writes what can still be read"));
+        }
         match (found.is_sound(), found.rows_missing) {
             (true, _) => Ok(()),
             (false, true) => {
@@ -291,10 +300,11 @@ fn line(peer: &str, message: &Message) -> String {
     let mut what = match &message.text {
         _ if message.damaged => "[changed on the disk, cannot be opened]".to_owned(),
         _ if message.kind == Kind::Deletion => "[taken back]".to_owned(),
-        Some(text) => shown(text),
-        None => {
+        Some(text) if message.kind == Kind::Text => shown(text),
+        text => {
             let name = message.name.as_deref().map(|name| format!(" {}", shown(name))).unwrap_or_default();
-            format!("[{}{name}, {}]", message.kind.as_str(), size(message.bytes))
+            let text = text.as_deref().map(|text| format!(" {}", shown(text))).unwrap_or_default();
+            format!("[{}{name}, {}]{text}", message.kind.as_str(), size(message.bytes))
         }
     };
     if let Some(hidden) = &message.hidden {

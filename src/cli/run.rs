@@ -146,7 +146,8 @@ fn message(arrived: &Arrived, saved: Option<&Path>, printer: &Printer) {
     let value = json!({
         "event": "message", "id": arrived.id.to_string(), "from": arrived.from, "kind": arrived.kind.as_str(),
         "text": arrived.text, "hidden": arrived.hidden, "path": path, "bytes": arrived.bytes,
-        "name": arrived.name, "mime": arrived.mime, "target": arrived.target.map(|target| target.id.to_string()),
+        "name": arrived.name, "mime": arrived.mime, "seq": arrived.seq, "sent_at": arrived.sent_at_ms,
+        "target": arrived.target.map(|target| target.id.to_string()),
     });
     printer.result(&value, || {
         let from = &arrived.from;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Outcome;
 use super::failure::Failure;
 use crate::node::Message;
-use crate::node::history::{History, Kind};
+use crate::node::history::{BodyReader, History, Kind};
 
 /// Bytes of a body that are copied at once.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -21,27 +21,36 @@ pub(super) fn message(history: &History, folder: &Path, message: &Message) -> Ou
     };
     let path = folder.join(name);
     let fault = |error| Failure::file("write", &path, &error);
+    // one that cannot be opened leaves no file
+    let body = history.body(message)?;
     let mut file = create(&path).map_err(fault)?;
-    match (&message.text, message.kind) {
+    let written = match (&message.text, message.kind) {
         // as it reads now, where it was edited
-        (Some(text), Kind::Text) => file.write_all(text.as_bytes()).map_err(fault)?,
-        _ => {
-            let body = history.body(message)?;
-            let mut piece = vec![0; PIECE_BYTES];
-            let mut position = 0;
-            while position < body.len() {
-                let read = body.read_at(position, &mut piece)?;
-                file.write_all(&piece[..read]).map_err(fault)?;
-                position += read as u64;
-            }
-        }
+        (Some(text), Kind::Text) => file.write_all(text.as_bytes()).map_err(fault),
+        _ => copy(&body, &mut file, fault),
+    };
+    if written.is_err() {
+        // half of a file looks like the file
+        let _ = std::fs::remove_file(&path);
     }
+    written?;
     if let Some(hidden) = &message.hidden {
         create(&folder.join(format!("{}.hidden.txt", message.id)))
             .and_then(|mut file| file.write_all(hidden.as_bytes()))
             .map_err(fault)?;
     }
     Ok(path)
+}
+
+fn copy(body: &BodyReader, file: &mut File, fault: impl Fn(std::io::Error) -> Failure) -> Outcome {
+    let mut piece = vec![0; PIECE_BYTES];
+    let mut position = 0;
+    while position < body.len() {
+        let read = body.read_at(position, &mut piece)?;
+        file.write_all(&piece[..read]).map_err(&fault)?;
+        position += read as u64;
+    }
+    Ok(())
 }
 
 /// A new file for its owner alone; a file or link that stands there is left as it is.

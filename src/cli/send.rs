@@ -31,10 +31,11 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Hide this text in the picture: only the receiver can find it
-    #[arg(long, value_name = "TEXT", requires = "image")]
+    #[arg(long, value_name = "TEXT", requires = "image", conflicts_with_all = ["text", "clip", "file", "delete"])]
     hide: Option<String>,
     /// Hide the text in this file in the picture
-    #[arg(long, value_name = "FILE", requires = "image", conflicts_with = "hide")]
+    #[arg(long, value_name = "FILE", requires = "image")]
+    #[arg(conflicts_with_all = ["hide", "text", "clip", "file", "delete"])]
     hide_file: Option<PathBuf>,
     /// Send a voice clip (WAV of up to 60 s)
     #[arg(long, value_name = "WAV")]
@@ -46,10 +47,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "ID", conflicts_with_all = ["edit", "react", "delete"])]
     reply_to: Option<MessageId>,
     /// Give this message of ours the new TEXT
-    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file", "react"])]
+    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file", "react", "delete"])]
     edit: Option<MessageId>,
     /// Put TEXT, an emoji say, beside this message; an empty TEXT takes it back
-    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file"])]
+    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file", "delete"])]
     react: Option<MessageId>,
     /// Take this message of ours back, on both sides
     #[arg(long, value_name = "ID")]
@@ -115,12 +116,17 @@ fn about_another(options: &Options, loaded: &Loaded, draft: &mut Draft) -> Outco
         DraftKind::Text(text) => text.clone(),
         _ => String::new(),
     };
+    let own = |id: MessageId| match target(id)?.direction {
+        Direction::Out => Ok(id),
+        Direction::In => Err(Failure::new(format!("message {id} is not one of yours"))
+            .hint("only its author can edit a message or take it back")),
+    };
     if let Some(of) = options.edit {
-        draft.kind = DraftKind::Edit { of: target(of)?.id, text };
+        draft.kind = DraftKind::Edit { of: own(of)?, text };
     } else if let Some(to) = options.react {
         draft.kind = DraftKind::React { to: target(to)?, text };
     } else if let Some(of) = options.delete {
-        draft.kind = DraftKind::Delete { of: target(of)?.id };
+        draft.kind = DraftKind::Delete { of: own(of)? };
     }
     Ok(())
 }
@@ -228,9 +234,9 @@ impl<'a> Wait<'a> {
 
     fn queued_failure(&self, why: &str) -> Failure {
         Failure::new(format!("not delivered to {}: {why}", self.options.peer)).hint(format!(
-            "the message is queued in the outbox: `miyu run`, or the next `miyu send {}`, delivers it when the peer is \
-             there",
-            self.options.peer
+            "the message is queued in the outbox: `miyu run`, or the next `miyu send {0}`, delivers it when the peer is \
+             there; `miyu history {0} --cancel {1}` takes it out",
+            self.options.peer, self.id
         ))
     }
 
@@ -319,7 +325,9 @@ impl<'a> Wait<'a> {
     /// The bytes of the message once another process has its receipt.
     fn concluded_by_another(&self) -> Outcome<Option<u64>> {
         let Some(message) = self.history.message(&self.peer, Direction::Out, &self.id)? else {
-            return Ok(None);
+            return Err(
+                Failure::new("the message was cancelled or deleted meanwhile").hint("send it again if it is wanted")
+            );
         };
         match message.state {
             State::Delivered | State::Read => Ok(Some(message.bytes)),

@@ -400,6 +400,12 @@ fn read_history(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> HistorySe
     let days = section.whole_number("keep_days", (KEEP_DAYS_EXAMPLE, KEEP_DAYS_MAX), "days", faults);
     let kept = section.whole_number("keep_gib", (KEEP_GIB_EXAMPLE, QUOTA_GIB_MAX), "GiB", faults);
     let quota = section.whole_number("quota_gib", (QUOTA_GIB_DEFAULT, QUOTA_GIB_MAX), "GiB", faults);
+    let quota_gib = quota.unwrap_or(QUOTA_GIB_DEFAULT);
+    if let Some(kept) = kept.filter(|kept| *kept >= quota_gib) {
+        let what = format!("`keep_gib` ({kept}) in [history] is not below `quota_gib` ({quota_gib})");
+        let mend = "raise quota_gib or lower keep_gib: else the store is full before anything is deleted";
+        faults.add(section.find("keep_gib").map_or(section.at, |(at, _)| at), what, mend);
+    }
     let read_receipts = match section.find("read_receipts") {
         None => default.read_receipts,
         Some((_, value)) => value.get_ref().as_bool().unwrap_or_else(|| {

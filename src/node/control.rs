@@ -114,7 +114,7 @@ fn take(shared: &Arc<Shared>, link: &Arc<Link>, control: Control) {
         Control::Typing(typing) => {
             shared.emit(Event::Typing { peer: link.peer.name.clone(), active: typing.active });
         }
-        Control::Read(read) => reading::told(shared, link, MessageId(*read.id)),
+        Control::Read(read) => reading::told(link, MessageId(*read.id)),
         Control::Bye(bye) => {
             debug!(peer = %link.peer.name, detail = %io::clean(&bye.detail), "the peer says goodbye");
         }

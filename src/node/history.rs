@@ -4,10 +4,11 @@ use std::path::Path;
 
 use super::shared::now_ms;
 use crate::identity::{Identity, PeerId};
-use crate::store::{BodyReader, Store};
+use crate::store::Store;
 
 pub use crate::store::{
-    Check, Conversation, Cursor, Direction, Kind, Message, MessageId, Place, Query, Reaction, State, StoreError, Target,
+    BodyReader, Check, Conversation, Cursor, Direction, Kind, Message, MessageId, Place, Query, Reaction, State,
+    StoreError, Target,
 };
 
 /// Stored messages. Blocking: call it off the async threads.

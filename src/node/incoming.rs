@@ -303,6 +303,8 @@ async fn commit(shared: &Arc<Shared>, link: &Arc<Link>, incoming: &Incoming, com
             id: message.id,
             from: link.peer.name.clone(),
             peer: message.peer,
+            seq: message.seq,
+            sent_at_ms: message.sent_at_ms,
             kind: message.kind,
             text: message.text,
             hidden: message.hidden,

@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::link::Link;
 use super::shared::{Shared, now_ms};
+use super::table::Entry;
 use super::types::Event;
 use crate::store::{Cursor, MessageId};
 use crate::wire::{Control, Read};
@@ -44,17 +45,28 @@ pub(super) async fn tell(shared: Arc<Shared>, link: Arc<Link>) {
     }
 }
 
-/// The peer has read so far.
-pub(super) fn told(shared: &Arc<Shared>, link: &Arc<Link>, id: MessageId) {
-    let (shared, link) = (shared.clone(), link.clone());
-    tokio::spawn(async move {
-        let peer = link.peer.id;
-        match shared.blocking(move |store| store.read_by_peer(&peer, &id, now_ms())).await {
-            Ok(ids) if ids.is_empty() => {}
-            Ok(ids) => shared.emit(Event::Read { by: link.peer.name.clone(), ids }),
-            Err(error) => debug!(peer = %link.peer.name, %error, "a read receipt was not noted; it comes again"),
+/// The peer has read so far. However often it says so, one word waits, and one is worked on.
+pub(super) fn told(link: &Link, id: MessageId) {
+    link.peer.state.read.send_replace(Some(id));
+}
+
+/// Notes how far a peer has read, for as long as it is in the table.
+pub(super) async fn note(shared: Arc<Shared>, peer: Arc<Entry>) {
+    let mut words = peer.state.read.subscribe();
+    loop {
+        tokio::select! {
+            changed = words.changed() => if changed.is_err() { return },
+            () = shared.stopped() => return,
+            () = peer.gone() => return,
         }
-    });
+        let Some(id) = *words.borrow_and_update() else { continue };
+        let peer_id = peer.id;
+        match shared.blocking(move |store| store.read_by_peer(&peer_id, &id, now_ms())).await {
+            Ok(ids) if ids.is_empty() => {}
+            Ok(ids) => shared.emit(Event::Read { by: peer.name.clone(), ids }),
+            Err(error) => debug!(peer = %peer.name, %error, "a read receipt was not noted; it comes again"),
+        }
+    }
 }
 
 /// Deletes what is older, and what is more, than the table says, now and then.

@@ -57,6 +57,7 @@ pub(super) fn start(shared: Arc<Shared>, commands: mpsc::Receiver<Command>) {
 /// Starts what runs for one entry of the table as long as the table has it.
 pub(super) fn start_peer(shared: &Arc<Shared>, peer: &Arc<Entry>) {
     tokio::spawn(outgoing::run(shared.clone(), peer.clone()));
+    tokio::spawn(reading::note(shared.clone(), peer.clone()));
     if shared.settings.role == Role::LongLived && !peer.addresses.is_empty() {
         tokio::spawn(keep_linked(shared.clone(), peer.clone()));
     }

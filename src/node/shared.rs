@@ -18,7 +18,7 @@ use super::table::{Entry, Table};
 use super::types::{Event, Role, Settings, Status};
 use crate::identity::{Identity, PeerId, system_rng};
 use crate::quic::{Endpoint, EndpointError, Options};
-use crate::store::{LockGuard, Message, Presence, Store, StoreError, lock_long_lived};
+use crate::store::{LockGuard, Message, MessageId, Presence, Store, StoreError, lock_long_lived};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +98,8 @@ pub(super) struct PeerState {
     pub(super) offers_out: Semaphore,
     /// Bodies over [`super::link::BULK_BYTES`] under way to the peer.
     pub(super) bodies: Semaphore,
+    /// How far the peer says that it has read; only the newest word counts.
+    pub(super) read: watch::Sender<Option<MessageId>>,
     /// Watches of the peer under way.
     pub(super) watches: Arc<Semaphore>,
     /// Pictures of the peer that are decoded, or wait for their turn among the peers: one, so that a peer that sends
@@ -116,6 +118,7 @@ impl PeerState {
             offers: Arc::new(Semaphore::new(OFFERS_MAX)),
             offers_out: Semaphore::new(OFFERS_MAX),
             bodies: Semaphore::new(BODIES_MAX),
+            read: watch::Sender::new(None),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
             decoding: Semaphore::new(1),
         }

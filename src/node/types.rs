@@ -301,6 +301,10 @@ pub struct Arrived {
     pub from: String,
     /// Who that is.
     pub peer: PeerId,
+    /// Its number among all of that peer: events may come in another order, the history has this one.
+    pub seq: u64,
+    /// When it was sent, by the sender's clock, in ms since 1970.
+    pub sent_at_ms: i64,
     /// What it is.
     pub kind: Kind,
     /// The text of a text, an edit or a reaction.
@@ -430,6 +434,9 @@ impl SendError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoPeer(_) => Some("`peers.toml` names the peers; add a [[peer]] with this name".into()),
+            Self::TooLarge { what: "the reaction", .. } => {
+                Some("a reaction is an emoji or a word: use fewer characters".into())
+            }
             Self::TooLarge { what, .. } => Some(format!("send {what} in parts, or as a file with --file")),
             Self::Empty(_) => Some("give something to send".into()),
             Self::Picture(_) => Some("send it as a file with --file if the bytes are what matters".into()),

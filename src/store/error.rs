@@ -233,7 +233,11 @@ impl StoreError {
                 "free some space, or put the data folder on another disk with --data".to_owned()
             }
             StoreError::QuotaFull { .. } => {
-                format!("delete old messages with attachments; the default quota is {} GiB", QUOTA_BYTES_DEFAULT >> 30)
+                format!(
+                    "delete messages, or set keep_days or keep_gib, or a larger quota_gib, under [history] in the table; \
+                     the default quota is {} GiB",
+                    QUOTA_BYTES_DEFAULT >> 30
+                )
             }
             StoreError::Corrupt { path, .. } => format!(
                 "put {} and its -wal file aside and restore a copy; attachments are not touched",

@@ -159,6 +159,7 @@ fn wrong_types() {
     );
     fault(&format!("{ME}[history]\nread_receipts = 1\n"), 6, "true or false", "read_receipts = false");
     fault(&format!("{ME}[history]\nkeep_days = 0\n"), 6, "1 to 36500", "keep_days = 365");
+    fault(&format!("{ME}[history]\nkeep_gib = 16\n"), 6, "not below `quota_gib` (16)", "lower keep_gib");
     fault(&format!("{ME}[history]\nkeep = 3\n"), 6, "unknown key \"keep\"", "keep_days");
     fault(&format!("{ME}[link]\nkey_update_minutes = \"5\"\n"), 6, "whole number", "minutes");
 }

@@ -18,18 +18,17 @@ const FILES: &str = "files";
 
 /// Writes everything that is asked for into a new folder, the oldest message first.
 pub(super) fn run(reading: &Reading<'_>, folder: &Path) -> Outcome {
+    let from = match &reading.options.after {
+        Some(id) => Place::After(reading.place(id)?),
+        None => Place::Oldest,
+    };
     let files = folder.join(FILES);
     make(folder).and_then(|()| make(&files))?;
     let lines = folder.join(MESSAGES);
     let fault = |error: std::io::Error| Failure::file("write", &lines, &error);
     let mut out = BufWriter::new(save::create(&lines).map_err(fault)?);
     let (mut messages, mut attachments, mut missing) = (0, 0, 0);
-    let limit = match reading.options.limit {
-        // the default of a list on a screen is no limit of an export
-        0 | super::LIMIT_DEFAULT => usize::MAX,
-        limit => limit,
-    };
-    reading.pages(Place::Oldest, limit, |page| {
+    reading.pages(from, usize::MAX, |page| {
         for message in &page {
             let mut value = value(&reading.name(&message.peer), message);
             if message.attached && !message.damaged {

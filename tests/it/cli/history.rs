@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{ASSETS, BOTH, Hosts, Peer, fails, json, names, ok};
+use super::{ASSETS, BOTH, Hosts, Peer, fails, json, names, ok, run};
 
 fn history(arguments: &[&str], home: &Path) -> Vec<Value> {
     json(&ok(&[&["history", "--json"], arguments].concat(), home))
@@ -85,6 +85,15 @@ fn messages_are_deleted_taken_back_retried_and_cancelled_from_the_command_line()
     fails(&["history", "bob", "--cancel", id], &hosts.alice, "not in the outbox", "--json");
     fails(&["history", "bob", "--delete", &ids[1]], &hosts.alice, "not in this conversation", "--json");
     fails(&["send", "bob", "--edit", id, "x"], &hosts.alice, "no message", "miyu history bob");
+    fails(&["send", "alice", "--delete", &ids[0]], &hosts.bob, "not one of yours", "only its author");
+    for wrong in [
+        ["history", "bob", "--delete-all", "--search", "x"].as_slice(),
+        &["history", "bob", "--delete-all", "--limit", "1"],
+        &["send", "bob", "--react", id, "--delete", id],
+        &["send", "bob", "--hide", "x", "hello"],
+    ] {
+        assert_eq!(run(wrong, &hosts.alice).status.code(), Some(2), "{wrong:?}");
+    }
     assert_eq!(history(&["bob", "--delete-all"], &hosts.alice)[0]["messages"], 7);
     assert!(history(&[], &hosts.alice).is_empty());
 }
