@@ -16,6 +16,7 @@ use super::table::Entry;
 use super::types::LinkInfo;
 use super::watch::Sink;
 use crate::identity::PeerId;
+use crate::store::MessageId;
 use crate::wire::{Control, Ping, Pong};
 
 /// Links of one peer at one time: its app, a camera, and some one-shot commands.
@@ -69,6 +70,8 @@ pub(super) struct Link {
     pub(super) since: Instant,
     pub(super) watches: Mutex<HashMap<u64, Sink>>,
     pub(super) clock: Mutex<Clock>,
+    /// How far the peer was told over this link that we have read.
+    pub(super) read_told: Mutex<Option<MessageId>>,
     suite: String,
     group: String,
     camera: AtomicBool,
@@ -106,6 +109,7 @@ impl Link {
             since: Instant::now(),
             watches: Mutex::default(),
             clock: Mutex::default(),
+            read_told: Mutex::default(),
             suite,
             group,
             camera: AtomicBool::new(settled.camera),

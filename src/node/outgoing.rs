@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::io::{self, ReadHalf, StreamError, WriteHalf};
 use super::link::{BULK_BYTES, Link};
+use super::reading;
 use super::run::elapsed_ms;
 use super::shared::{Shared, lock, now_ms};
 use super::table::Entry;
@@ -112,8 +113,12 @@ pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Entry>) {
             _ = poll.tick() => {
                 // Cheap, and it notices what another process on this folder puts into the outbox.
                 let version = shared.store.version().ok();
+                let changed = std::mem::replace(&mut seen_version, version) != version;
+                if changed && let Some(link) = shared.link_to(&peer.id) {
+                    tokio::spawn(reading::tell(shared.clone(), link));
+                }
                 // The lease of a process that died runs out without a commit.
-                std::mem::replace(&mut seen_version, version) != version || looked_at.elapsed() >= LEASE_RENEWAL
+                changed || looked_at.elapsed() >= LEASE_RENEWAL
             }
         };
     }

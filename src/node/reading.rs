@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
 use super::link::Link;
-use super::shared::{Shared, now_ms};
+use super::shared::{Shared, lock, now_ms};
 use super::table::Entry;
 use super::types::Event;
 use crate::store::{Cursor, MessageId};
@@ -32,14 +32,19 @@ pub(super) async fn mark(shared: &Arc<Shared>, name: &str, up_to: Cursor) {
     }
 }
 
-/// Tells the peer how far we have read: after reading, and when a link comes up, as the last word may have been lost.
+/// Tells the peer how far we have read, unless it knows: after reading, in this process or another one, and when a link
+/// comes up, as the last word may have been lost.
 pub(super) async fn tell(shared: Arc<Shared>, link: Arc<Link>) {
     if !shared.settings.history.read_receipts {
         return;
     }
     let peer = link.peer.id;
     match shared.blocking(move |store| store.last_read(&peer)).await {
-        Ok(Some(MessageId(id))) => link.tell(Control::Read(Read { id: ByteArray::from(id) })),
+        Ok(Some(id)) => {
+            if lock(&link.read_told).replace(id) != Some(id) {
+                link.tell(Control::Read(Read { id: ByteArray::from(id.0) }));
+            }
+        }
         Ok(None) => {}
         Err(error) => debug!(peer = %link.peer.name, %error, "what was read is told at the next link"),
     }

@@ -1,6 +1,6 @@
 //! What messages say about messages, over a link: replies, edits, deletions, reactions, read receipts, retry, cancel.
 
-use miyu::node::history::{Kind, Reaction};
+use miyu::node::history::{History, Kind, Reaction};
 use miyu::node::{Direction, Draft, DraftKind, Event, Message, MessageId, Reason, State, Target};
 use miyu::wire::{self, DeliveryReply};
 
@@ -100,6 +100,19 @@ async fn the_author_hears_how_far_the_other_side_has_read_now_or_later() {
     alice.start().await;
     assert_eq!(alice.wait("the rest", read).await.1, ids[2..]);
     assert!(stored(&alice).iter().all(|message| message.state == State::Read));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_marks_as_read_is_told_by_the_one_that_has_the_link() {
+    let (mut alice, bob) = pair(CHAT, CHAT).await;
+    let id = deliver(&mut alice, "bob", text("seen?")).await;
+    let other = History::open(&bob.settings.data, &bob.identity).unwrap();
+    assert_eq!(other.mark_read(&alice.identity.peer_id(), &stored(&bob)[0].cursor()).unwrap(), 1);
+    let ids = alice.wait("a read receipt", |event| match event {
+        Event::Read { ids, .. } => Some(ids),
+        _ => None,
+    });
+    assert_eq!(ids.await, [id]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
