@@ -116,34 +116,35 @@ const fn add_row(sum: &Limbs, row: &[u64; 5]) -> (Limbs, u64) {
     (low, row[4].wrapping_add(carry))
 }
 
-/// a², of eight limbs: the mixed products once and doubled, then the squares of the limbs.
+/// a², of eight limbs: the squares of the limbs, and the mixed products twice. They are added twice rather than
+/// shifted: a shift that spans two registers is slow on many machines.
 #[inline(always)]
 pub(super) const fn square(a: &Limbs) -> [u64; 8] {
-    let (r1, c) = mac(0, a[0], a[1], 0);
-    let (r2, c) = mac(0, a[0], a[2], c);
-    let (r3, r4) = mac(0, a[0], a[3], c);
-    let (r3, c) = mac(r3, a[1], a[2], 0);
-    let (r4, r5) = mac(r4, a[1], a[3], c);
-    let (r5, r6) = mac(r5, a[2], a[3], 0);
-    let r7 = r6 >> 63;
-    let r6 = r6 << 1 | r5 >> 63;
-    let r5 = r5 << 1 | r4 >> 63;
-    let r4 = r4 << 1 | r3 >> 63;
-    let r3 = r3 << 1 | r2 >> 63;
-    let r2 = r2 << 1 | r1 >> 63;
-    let r1 = r1 << 1;
+    let (m1, c) = mac(0, a[0], a[1], 0);
+    let (m2, c) = mac(0, a[0], a[2], c);
+    let (m3, m4) = mac(0, a[0], a[3], c);
+    let (m3, c) = mac(m3, a[1], a[2], 0);
+    let (m4, m5) = mac(m4, a[1], a[3], c);
+    let (m5, m6) = mac(m5, a[2], a[3], 0);
     let (s0, h0) = mac(0, a[0], a[0], 0);
     let (s2, h2) = mac(0, a[1], a[1], 0);
     let (s4, h4) = mac(0, a[2], a[2], 0);
     let (s6, h6) = mac(0, a[3], a[3], 0);
-    let (r1, c) = adc(r1, h0, 0);
-    let (r2, c) = adc(r2, s2, c);
-    let (r3, c) = adc(r3, h2, c);
-    let (r4, c) = adc(r4, s4, c);
-    let (r5, c) = adc(r5, h4, c);
-    let (r6, c) = adc(r6, s6, c);
-    let (r7, _) = adc(r7, h6, c);
+    let once = add_mixed(&[h0, s2, h2, s4, h4, s6, h6], &[m1, m2, m3, m4, m5, m6]);
+    let [r1, r2, r3, r4, r5, r6, r7] = add_mixed(&once, &[m1, m2, m3, m4, m5, m6]);
     [s0, r1, r2, r3, r4, r5, r6, r7]
+}
+
+/// The sum of seven and six limbs that is known to fit seven.
+#[inline(always)]
+const fn add_mixed(sum: &[u64; 7], mixed: &[u64; 6]) -> [u64; 7] {
+    let (r1, c) = adc(sum[0], mixed[0], 0);
+    let (r2, c) = adc(sum[1], mixed[1], c);
+    let (r3, c) = adc(sum[2], mixed[2], c);
+    let (r4, c) = adc(sum[3], mixed[3], c);
+    let (r5, c) = adc(sum[4], mixed[4], c);
+    let (r6, c) = adc(sum[5], mixed[5], c);
+    [r1, r2, r3, r4, r5, r6, sum[6].wrapping_add(c)]
 }
 
 /// The number that 32 big-endian bytes say.

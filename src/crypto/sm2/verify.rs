@@ -52,11 +52,17 @@ pub(super) fn multiply_and_add(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobi
     let (base_digits, point_digits) = (digits(s.limbs(), BASE_WIDTH_BITS), digits(t.limbs(), POINT_WIDTH_BITS));
     let multiples = odd_multiples::<POINT_POINTS>(point);
     let mut sum = Jacobian::IDENTITY;
+    let mut doublings = 0;
     for index in (0..DIGITS).rev() {
-        // the doublings before the first digit would be of the identity
-        if sum.is_identity() == 0 {
-            sum = sum.double();
+        doublings += 1;
+        if point_digits[index] == 0 && base_digits[index] == 0 {
+            continue;
         }
+        // those before the first digit would be of the identity
+        if sum.is_identity() == 0 {
+            sum = sum.double_times(doublings);
+        }
+        doublings = 0;
         let digit = point_digits[index];
         if digit != 0 {
             let multiple = &multiples[usize::from(digit.unsigned_abs()) / 2];
@@ -68,7 +74,7 @@ pub(super) fn multiply_and_add(s: &Scalar, t: &Scalar, point: &Affine) -> Jacobi
             sum = sum.add_affine_public(&multiple.negate_if(sign(digit)));
         }
     }
-    sum
+    sum.double_times(doublings)
 }
 
 /// All ones for a digit below zero, else zero.
