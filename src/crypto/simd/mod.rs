@@ -1,9 +1,9 @@
-//! The kernels of SM4 and GHASH, and the one place that chooses among them.
+//! The kernels of SM4 and GHASH, and the one place that chooses among them. `widths` has SM2's code compiled twice.
 //!
 //! A kernel that needs a CPU feature takes a token that only finding the feature gives. All are constant-time:
 //! no table is read at, and no branch taken on, a secret. `MIYU_SIMD` = `portable`, `avx2-aes`, `avx2-vaes`,
 //! `avx2-gfni`, `avx512`, `neon` or `neon-aes` switches the back-ends above the named one off; an unknown name is
-//! ignored, and one that the machine lacks means the best below it.
+//! ignored, and one that the machine lacks means the best below it. SM2 has one path beside `portable`, for BMI2.
 
 // the only folder with unsafe code: intrinsics that read or write memory, and entering code compiled for a
 // feature that was found at run time
@@ -14,6 +14,7 @@
 mod field;
 mod keys;
 mod portable;
+mod widths;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod batches;
@@ -39,6 +40,7 @@ use std::sync::OnceLock;
 use super::sm4::{BLOCK_BYTES, KEY_BYTES};
 pub use keys::KEY_STATE_BYTES_MAX;
 pub(super) use keys::{BlockKey, Direction, HashKey, crypt};
+pub(super) use widths::with_wide_products;
 
 /// The environment variable that switches back-ends off.
 pub const SWITCH: &str = "MIYU_SIMD";

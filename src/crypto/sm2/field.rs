@@ -8,6 +8,7 @@
 use zeroize::DefaultIsZeroes;
 
 use super::limbs::{self, Limbs, adc, sbb};
+use crate::crypto::simd::with_wide_products;
 
 /// p.
 const MODULUS: Limbs = [0xffff_ffff_ffff_ffff, 0xffff_ffff_0000_0000, 0xffff_ffff_ffff_ffff, 0xffff_fffe_ffff_ffff];
@@ -45,7 +46,7 @@ impl Field {
 
     /// The number, below p.
     pub(super) const fn to_number(self) -> Limbs {
-        montgomery_reduce(&[self.0[0], self.0[1], self.0[2], self.0[3], 0, 0, 0, 0])
+        Parts::of(&[self.0[0], self.0[1], self.0[2], self.0[3], 0, 0, 0, 0]).sum().0
     }
 
     /// The number as 32 big-endian bytes.
@@ -84,19 +85,40 @@ impl Field {
         Self::ZERO.sub(self)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) const fn mul(&self, other: &Self) -> Self {
-        Self(montgomery_reduce(&limbs::product(&self.0, &other.0)))
+        self.parts_of_product(other).sum()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) const fn square(&self) -> Self {
-        Self(montgomery_reduce(&limbs::square(&self.0)))
+        self.parts_of_square().sum()
+    }
+
+    /// What is left to add up for a product.
+    #[inline(always)]
+    pub(super) const fn parts_of_product(&self, other: &Self) -> Parts {
+        Parts::of(&limbs::product(&self.0, &other.0))
+    }
+
+    /// What is left to add up for a square.
+    #[inline(always)]
+    pub(super) const fn parts_of_square(&self) -> Parts {
+        Parts::of(&limbs::square(&self.0))
     }
 
     /// Squared `count` times.
     fn square_times(&self, count: usize) -> Self {
-        (0..count).fold(*self, |power, _| power.square())
+        with_wide_products(
+            #[inline(always)]
+            || {
+                let mut power = *self;
+                for _ in 0..count {
+                    power = power.square();
+                }
+                power
+            },
+        )
     }
 
     /// All ones if this is zero, else zero.
@@ -193,16 +215,52 @@ const fn half(low: u64, high: u64) -> u128 {
     low as u128 | (high as u128) << 64
 }
 
-/// t·2⁻²⁵⁶ mod p, for t below p·2²⁵⁶.
-#[inline(always)]
-const fn montgomery_reduce(t: &[u64; 8]) -> Limbs {
-    // Each step adds the lowest limb times p, which clears that limb, and drops it.
-    let (t1, t2, t3, t4) = clear_lowest(t[0], t[1], t[2], t[3]);
-    let (t2, t3, t4, t5) = clear_lowest(t1, t2, t3, t4);
-    let (t3, t4, t5, t6) = clear_lowest(t2, t3, t4, t5);
-    let (t4, t5, t6, t7) = clear_lowest(t3, t4, t5, t6);
-    let (sum, carry) = limbs::add(&[t4, t5, t6, t7], &[t[4], t[5], t[6], t[7]]);
-    reduce_once(&sum, carry)
+/// Two numbers whose sum is a product in Montgomery's form. The low one takes long to get: what is to be done with the
+/// product is done with the high one meanwhile, and costs no time where one product waits for another.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    /// At most p: it is (t + m p)·2⁻²⁵⁶ with t and m below 2²⁵⁶.
+    low: Limbs,
+    /// Below p.
+    high: Limbs,
+}
+
+impl Parts {
+    /// The parts of t·2⁻²⁵⁶ mod p, for t below p·2²⁵⁶.
+    #[inline(always)]
+    const fn of(t: &[u64; 8]) -> Self {
+        // Each step adds the lowest limb times p, which clears that limb, and drops it.
+        let (t1, t2, t3, t4) = clear_lowest(t[0], t[1], t[2], t[3]);
+        let (t2, t3, t4, t5) = clear_lowest(t1, t2, t3, t4);
+        let (t3, t4, t5, t6) = clear_lowest(t2, t3, t4, t5);
+        let (t4, t5, t6, t7) = clear_lowest(t3, t4, t5, t6);
+        Self { low: [t4, t5, t6, t7], high: [t[4], t[5], t[6], t[7]] }
+    }
+
+    /// The product.
+    #[inline(always)]
+    pub(super) const fn sum(&self) -> Field {
+        let (sum, carry) = limbs::add(&self.low, &self.high);
+        Field(reduce_once(&sum, carry))
+    }
+
+    /// The product less `other`.
+    #[inline(always)]
+    pub(super) const fn sub(&self, other: &Field) -> Field {
+        Self { low: self.low, high: limbs::sub_mod(&self.high, &other.0, &MODULUS) }.sum()
+    }
+
+    /// The product three times.
+    #[inline(always)]
+    pub(super) const fn triple(&self) -> Field {
+        let ([r0, r1, r2, r3], carry) = limbs::add(&self.low, &self.high);
+        let twice = [r0 << 1, r1 << 1 | r0 >> 63, r2 << 1 | r1 >> 63, r3 << 1 | r2 >> 63];
+        let (sum, over) = limbs::add(&twice, &[r0, r1, r2, r3]);
+        // the sum is below 2 p, so three times the sum is `high` times 2²⁵⁶ too large, 5 at most
+        let high = (carry << 1 | r3 >> 63).wrapping_add(carry).wrapping_add(over);
+        let (sum, carry) = limbs::add(&sum, &[high, (high << 32).wrapping_sub(high), 0, high << 32]);
+        Field(reduce_once(&sum, carry))
+    }
 }
 
 /// (m + t1·2⁶⁴ + t2·2¹²⁸ + t3·2¹⁹² + m p) / 2⁶⁴, which is below 2²⁵⁶: the sum is less than 2²⁵⁶ + 2⁶⁴ p.

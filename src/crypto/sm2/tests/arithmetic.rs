@@ -73,6 +73,9 @@ proptest! {
         prop_assert_eq!(of_element(&x.sub(&y)), (&a + &p - &b) % &p);
         prop_assert_eq!(of_element(&x.mul(&y)), &a * &b % &p);
         prop_assert_eq!(of_element(&x.square()), &a * &a % &p);
+        prop_assert_eq!(of_element(&x.parts_of_product(&y).sub(&x)), (&a * &b + &p - &a) % &p);
+        prop_assert_eq!(of_element(&x.parts_of_square().sub(&y)), (&a * &a + &p - &b) % &p);
+        prop_assert_eq!(of_element(&x.parts_of_product(&y).triple()), 3u32 * &a * &b % &p);
         prop_assert_eq!(of_element(&x.double()), (&a << 1) % &p);
         prop_assert_eq!(of_element(&x.negate()), (&p - &a) % &p);
         prop_assert_eq!(of_element(&x.halve().double()), a.clone());
