@@ -203,7 +203,7 @@ async fn a_folder_that_cannot_be_written_or_read_is_told_of_at_the_start_and_not
     peer.kill();
     for (rule, error, hint) in [
         ("readonly", "cannot use the data folder", "make "),
-        ("full 0", "", "full"),
+        ("full 0", "too few to go on", "free some space"),
         ("eio read 0 miyu.db", "", "disk"),
         ("eio write 0 miyu.db", "", "disk"),
         ("eio sync 0 data", "", "disk"),
