@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use miyu::media::camera::{Settings, SourceSpec, TestPattern};
 use miyu::media::jpeg;
-use miyu::node::{CameraPlan, WatchHandle, WatchNews, WatchOptions};
+use miyu::node::{CameraPlan, Reason, WatchError, WatchHandle, WatchNews, WatchOptions};
 use quinn::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -124,7 +124,13 @@ async fn bare(links: &mut [Link], pictures: &[Vec<u8>]) -> Result<[Vec<f64>; 2]>
 async fn nodes(alice: &Actor, bob: &Actor) -> Result<Vec<f64>> {
     let settings = Settings { size: Some(SIZE), fps: FPS, quality: QUALITY };
     bob.node.publish(CameraPlan { source: SourceSpec::Test, settings }).await;
-    let mut watch = alice.node.watch("bob", WatchOptions::default()).await?;
+    // publishing tells nobody when it is done
+    let mut watch = loop {
+        match alice.node.watch("bob", WatchOptions::default()).await {
+            Err(WatchError::Refused { reason: Reason::NoCamera, .. }) => tokio::task::yield_now().await,
+            opened => break opened?,
+        }
+    };
     // Both nodes read one clock: what they take for its offset is their error, and is taken out.
     let offset_us = alice.node.ping("bob").await?.clock_offset_us;
     let mut times = Vec::new();
