@@ -62,6 +62,11 @@ impl Stage {
         peer
     }
 
+    /// The receiver as `miyu run`, which writes for no other reason than what comes.
+    fn start_run(&self) -> Peer {
+        self.receiver.run(|command| self.put_shim(command))
+    }
+
     /// A command on the receiver's folder, to its end.
     fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.receiver.command(arguments);
@@ -176,6 +181,49 @@ async fn a_disk_that_cannot_sync_or_write_or_read_refuses_messages_for_now() {
     for (seed, rule) in [(4, "eio sync 0 data/"), (5, "eio write 0 data/"), (6, "eio write 3 miyu.db")] {
         messages_wait_while(seed, rule, "receiver's log", ("", "disk")).await;
     }
+}
+
+/// A commit whose sync fails has been written whole, and only what is written next takes its place in SQLite's log; its
+/// body was taken back meanwhile. A kill makes the log speak: what was refused last is what would come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_commit_could_not_be_synced_does_not_come_back_without_its_body() {
+    /// Up to 256 KiB a body is held in memory, above it in a file of its own until it counts.
+    const SMALL: usize = 40_000;
+    const LARGE: usize = 300_000;
+    let Some(mut stage) = Stage::new(10) else { return };
+    let mut peer = stage.start_run();
+    for sizes in [[LARGE, SMALL], [SMALL, LARGE]] {
+        // The first commit of a log syncs its head before anything else, and would fail there.
+        let before = stage.send_text("before");
+        stage.actor.start().await;
+        stage.actor.receipt(before).await.unwrap();
+        stage.fault("eio sync 0 miyu.db-wal");
+        let mut refused = vec![stage.send_text("refused")];
+        stage.deferred(refused[0], "receiver's log").await;
+        for bytes in sizes {
+            let file = stage.send_file(bytes);
+            stage.deferred(file, "receiver's log").await;
+            refused.push(file);
+        }
+        // In this order: a goodbye might be written down, and take the place of what was refused.
+        peer.kill();
+        stage.actor.stop().await;
+        stage.fault("");
+        let store = stage.receiver.store();
+        let check = store.check(true, || true).unwrap();
+        assert!(check.is_sound(), "{check:?} after refusing {refused:?}");
+        let found = stored(&store, stage.actor.identity.peer_id(), Direction::In, &stage.letters);
+        assert!(found.contains_key(&before));
+        drop(store);
+        peer = stage.start_run();
+        stage.actor.start().await;
+        for id in refused {
+            stage.actor.receipt(id).await.unwrap();
+        }
+        stage.actor.stop().await;
+        stage.all_is_there();
+    }
+    peer.kill();
 }
 
 fn fails(output: &Output, error: &str, hint: &str) {
