@@ -54,13 +54,7 @@ impl Sink for Store {
     }
 }
 
-pub(crate) fn run(rounds: Option<u32>) -> Result<Vec<Row>> {
-    let mut rows = durable(rounds)?;
-    rows.extend(long()?);
-    Ok(rows)
-}
-
-fn durable(rounds: Option<u32>) -> Result<Vec<Row>> {
+pub(crate) fn durable(rounds: Option<u32>) -> Result<Vec<Row>> {
     let cases = [("stored durably, one at a time", 1, ALONE), ("stored durably, 64 in flight", IN_FLIGHT, TOGETHER)];
     let names = ["miyu", "plain SQLite"];
     let mut figures = cases.map(|_| names.map(Series::new));
@@ -93,7 +87,7 @@ fn fill(sink: &dyn Sink, threads: u64, count: u64) -> Result<()> {
 }
 
 /// A million messages, looked at by a process that has done nothing else.
-fn long() -> Result<Vec<Row>> {
+pub(crate) fn long() -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let sealed = folder.path().join("sealed");
     let plain = folder.path().join("plain");

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use anyhow::Result;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 
 use super::{Sink, id, peer, text, time_ms};
@@ -159,6 +160,7 @@ fn connect(folder: &Path) -> Result<Connection> {
         connection.pragma_update(None, name, value)?;
     }
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

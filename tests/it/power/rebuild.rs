@@ -338,8 +338,8 @@ mod tests {
     struct Told(std::vec::IntoIter<bool>, Fate);
 
     impl Told {
-        fn new(kept: &[bool], write: Fate) -> Self {
-            Self(kept.to_vec().into_iter(), write)
+        fn new(kept: impl Into<Vec<bool>>, write: Fate) -> Self {
+            Self(kept.into().into_iter(), write)
         }
     }
 
@@ -390,7 +390,7 @@ mod tests {
         ops.extend(names_synced(""));
         ops.push(Op::Rename { from: "a", to: "d/b" });
         let places = |disk: &Disk<'_>, kept: bool| {
-            disk.cut(&mut Told::new(&[kept], Fate::Lost)).files.into_keys().collect::<Vec<_>>()
+            disk.cut(&mut Told::new([kept], Fate::Lost)).files.into_keys().collect::<Vec<_>>()
         };
         assert_eq!(places(&disk(&ops), false), ["a"]);
         assert_eq!(places(&disk(&ops), true), ["d/b"]);
@@ -416,7 +416,7 @@ mod tests {
         ops.extend(names_synced(""));
         ops.push(write(7, 100, &bytes));
         // Of 412, 512 and 76 bytes the second part is there.
-        let torn = disk(&ops).cut(&mut Told::new(&[false, true, false], Fate::Torn));
+        let torn = disk(&ops).cut(&mut Told::new([false, true, false], Fate::Torn));
         let wanted = [[9; 512].as_slice(), &[1; 512], &[0; 76]].concat();
         assert!(torn.files["a"] == wanted);
     }

@@ -80,9 +80,9 @@ fn version_1(root: &Path, body: &[u8]) {
     fs::write(peer_folder("incoming").join(format!("{}.offer", id(9))), b"miyu offer 1\n").unwrap();
     let database = Connection::open(root.join("miyu.db")).unwrap();
     database.execute_batch(SCHEMA_1).unwrap();
-    // row, direction, id, seq, kind, state, bytes, attached, digest, text, reason
-    let rows: [(i64, i64, u16, i64, i64, i64, &[u8], bool, Option<&str>, Option<&str>); 4] = [
-        (1, 0, 1, 1, 0, 4, SECRET.as_bytes(), false, Some(SECRET), None),
+    // row, direction, id, seq, kind, state, body, attached, text, reason
+    let rows = [
+        (1, 0, 1_u16, 1, 0, 4, SECRET.as_bytes(), false, Some(SECRET), None::<&str>),
         (4, 0, 2, 2, 3, 4, body, true, Some("a caption"), None),
         (5, 1, 3, 1, 3, 0, b"", true, None, None),
         (7, 1, 4, 2, 0, 3, b"refused", false, Some("refused"), Some(SECRET)),
