@@ -162,8 +162,8 @@ impl Store {
         self.read(|connection| {
             let found = connection
                 .prepare_cached(
-                    "SELECT id FROM messages INDEXED BY messages_by_peer WHERE peer = ?1 AND kind <= 4 AND kind <= 3 \
-                     AND direction = 0 AND state = 6 ORDER BY order_ms DESC, seq DESC, row DESC LIMIT 1",
+                    "SELECT id FROM messages INDEXED BY messages_seen WHERE peer = ?1 AND state = 6 AND kind <= 3 \
+                     ORDER BY order_ms DESC, seq DESC, row DESC LIMIT 1",
                 )?
                 .query_row([peer.as_bytes()], |row| Ok(MessageId(row.get(0)?)))
                 .optional()?;

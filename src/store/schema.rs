@@ -54,6 +54,7 @@ CREATE INDEX messages_by_seq ON messages (peer, direction, seq);
 CREATE INDEX messages_by_target ON messages (peer, target_direction, target, seq) WHERE target IS NOT NULL;
 CREATE INDEX messages_outbox ON messages (peer, seq) WHERE direction = 1 AND state IN (0, 1);
 CREATE INDEX messages_unread ON messages (peer, direction, seq) WHERE state IN (2, 4);
+CREATE INDEX messages_seen ON messages (peer, order_ms, seq, row) WHERE state = 6 AND kind <= 3;
 
 CREATE TABLE tally (
     one    INTEGER PRIMARY KEY CHECK (one = 1),
