@@ -10,7 +10,7 @@ use super::node::Loaded;
 use super::print::{Printer, count, shown, size};
 use super::{Failure, Global, Outcome, node};
 use crate::identity::PeerId;
-use crate::node::history::{Conversation, History, Kind, Place, Query};
+use crate::node::history::{Conversation, Cursor, History, Kind, Place, Query, StoreError};
 use crate::node::{Direction, Message, MessageId};
 
 /// Flags of `miyu history`.
@@ -103,7 +103,7 @@ impl Reading<'_> {
             return Some(self.done(self.history.cancel(peer, id), id, "cancelled", "it is not in the outbox"));
         }
         if let Some(id) = &options.delete {
-            let deleted = self.find(peer, id).and_then(|message| match message {
+            let deleted = self.history.find(peer, id).and_then(|message| match message {
                 Some(message) => self.history.delete(peer, message.direction, id),
                 None => Ok(false),
             });
@@ -123,13 +123,7 @@ impl Reading<'_> {
         None
     }
 
-    fn done(
-        &self,
-        result: Result<bool, crate::node::history::StoreError>,
-        id: &MessageId,
-        event: &str,
-        why_not: &str,
-    ) -> Outcome {
+    fn done(&self, result: Result<bool, StoreError>, id: &MessageId, event: &str, why_not: &str) -> Outcome {
         if !result? {
             return Err(Failure::new(format!("message {id} was not {event}: {why_not}"))
                 .hint("`miyu history PEER --json` lists the messages with their ids and states"));
@@ -138,7 +132,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn counted(&self, result: Result<u64, crate::node::history::StoreError>, event: &str, words: &str) -> Outcome {
+    fn counted(&self, result: Result<u64, StoreError>, event: &str, words: &str) -> Outcome {
         let messages = result?;
         let value = json!({ "event": event, "messages": messages });
         let number = usize::try_from(messages).unwrap_or(usize::MAX);
@@ -146,22 +140,14 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// A message by its id, whichever side wrote it.
-    fn find(&self, peer: &PeerId, id: &MessageId) -> Result<Option<Message>, crate::node::history::StoreError> {
-        match self.history.message(peer, Direction::In, id)? {
-            Some(found) => Ok(Some(found)),
-            None => self.history.message(peer, Direction::Out, id),
-        }
-    }
-
     /// The place that an id names, in the conversation or in all.
-    fn place(&self, id: &MessageId) -> Outcome<crate::node::history::Cursor> {
+    fn place(&self, id: &MessageId) -> Outcome<Cursor> {
         let peers: Vec<PeerId> = match self.peer {
             Some(peer) => vec![peer],
             None => self.history.conversations()?.iter().map(|conversation| conversation.peer).collect(),
         };
         for peer in &peers {
-            if let Some(found) = self.find(peer, id)? {
+            if let Some(found) = self.history.find(peer, id)? {
                 return Ok(found.cursor());
             }
         }

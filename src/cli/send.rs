@@ -103,13 +103,11 @@ fn about_another(options: &Options, loaded: &Loaded, draft: &mut Draft) -> Outco
     let target = |id: MessageId| -> Outcome<Target> {
         let history = History::open(&loaded.data, &loaded.identity)?;
         let peer = loaded.config.peer_named(&options.peer)?.id;
-        for direction in [Direction::In, Direction::Out] {
-            if history.message(&peer, direction, &id)?.is_some() {
-                return Ok(Target { direction, id });
-            }
-        }
-        Err(Failure::new(format!("there is no message {id} in the conversation with {}", options.peer))
-            .hint(format!("`miyu history {} --json` lists the messages with their ids", options.peer)))
+        let found = history.find(&peer, &id)?.ok_or_else(|| {
+            Failure::new(format!("there is no message {id} in the conversation with {}", options.peer))
+                .hint(format!("`miyu history {} --json` lists the messages with their ids", options.peer))
+        })?;
+        Ok(Target { direction: found.direction, id })
     };
     draft.reply_to = options.reply_to.map(target).transpose()?;
     let text = match &draft.kind {

@@ -42,6 +42,14 @@ impl History {
         self.store.message(peer, direction, id)
     }
 
+    /// A message by its id, whichever side wrote it; the peer's where both used the id.
+    pub fn find(&self, peer: &PeerId, id: &MessageId) -> Result<Option<Message>, StoreError> {
+        match self.message(peer, Direction::In, id)? {
+            Some(found) => Ok(Some(found)),
+            None => self.message(peer, Direction::Out, id),
+        }
+    }
+
     /// The body of a message: of an attachment, or the text.
     pub fn body(&self, message: &Message) -> Result<BodyReader, StoreError> {
         self.store.body(message)

@@ -22,7 +22,6 @@ pub(super) fn insert(
     mut new: NewRow,
 ) -> Result<(super::Message, Option<PathBuf>), StoreError> {
     let clear = new.clear.clone();
-    let mut orphan = None;
     if let (Kind::Edit | Kind::Reaction, Direction::In, Some(target)) = (clear.kind, clear.direction, clear.target)
         && row::tombstone(tx, &clear.peer, target.direction, &target.id)?.is_some()
     {
@@ -33,11 +32,11 @@ pub(super) fn insert(
         (Kind::Edit, Some(target)) => {
             let target = row::find_raw(tx, &clear.peer, clear.direction, &target.id)?;
             if let Some(target) = target.filter(|target| target.clear.kind.is_content()) {
-                let newer = newest_edit(tx, &clear.peer, clear.direction, &target.clear.id)?;
-                if newer.is_none_or(|(seq, ..)| seq < clear.seq) {
+                let before = newest_edit(tx, &clear.peer, clear.direction, &target.clear.id)?;
+                if before.as_ref().is_none_or(|(edit, _)| edit.clear.seq < clear.seq) {
                     let text = new.private.text.clone().unwrap_or_default();
                     rewrite(tx, &target, text, clear.sent_at_ms)?;
-                    erase_edits(tx, &target)?;
+                    before.map_or(Ok(()), |before| erase_sent(tx, before))?;
                 } else if clear.direction == Direction::In {
                     // overtaken by a later one: nobody needs what it says
                     new.private.text = None;
@@ -52,44 +51,30 @@ pub(super) fn insert(
                     erase_edits(tx, &found)?;
                     drop_unsent(tx, &found, clear.stored_at_ms)?;
                     found.delete(tx, clear.stored_at_ms)?;
-                    orphan = found.clear.attached.then(|| folders.attachment(&found.body_id()));
-                    return Ok((message, orphan));
+                    return Ok((message, found.clear.attached.then(|| folders.attachment(&found.body_id()))));
                 }
                 // it is on its way still: when it comes it is told as arrived, and not shown
                 None => row::bury(tx, &clear.peer, clear.direction, &target.id, clear.stored_at_ms)?,
             }
         }
         (kind, _) if kind.is_content() => {
-            if let Some((_, text, at_ms)) = newest_edit(tx, &clear.peer, clear.direction, &clear.id)? {
-                new.private.text = Some(text);
-                new.private.edited_at_ms = Some(at_ms);
+            if let Some((edit, private)) = newest_edit(tx, &clear.peer, clear.direction, &clear.id)? {
+                new.private.text = Some(private.text.unwrap_or_default());
+                new.private.edited_at_ms = Some(edit.clear.sent_at_ms);
             }
         }
         _ => {}
     }
-    Ok((row::insert(tx, new)?, orphan))
+    Ok((row::insert(tx, new)?, None))
 }
 
-/// The edit of that message with the highest number: its number, text and time.
+/// The edit of that message with the highest number, if it opens.
 fn newest_edit(
     tx: &Tx<'_>,
     peer: &PeerId,
     direction: Direction,
     id: &MessageId,
-) -> Result<Option<(u64, String, i64)>, StoreError> {
-    let opened = newest_edit_row(tx, peer, direction, id)?.and_then(|raw| {
-        let text = raw.open(tx.vault()).ok()?.text.unwrap_or_default();
-        Some((raw.clear.seq, text, raw.clear.sent_at_ms))
-    });
-    Ok(opened)
-}
-
-fn newest_edit_row(
-    tx: &Tx<'_>,
-    peer: &PeerId,
-    direction: Direction,
-    id: &MessageId,
-) -> Result<Option<Raw>, StoreError> {
+) -> Result<Option<(Raw, Private)>, StoreError> {
     let sql = format!(
         "SELECT {} FROM messages INDEXED BY messages_by_target \
          WHERE peer = ?1 AND target_direction = ?2 AND target = ?3 AND direction = ?2 AND kind = ?4 \
@@ -97,7 +82,8 @@ fn newest_edit_row(
         row::COLUMNS
     );
     let key = params![peer.as_bytes(), direction.code(), id.0, Kind::Edit.code()];
-    Ok(tx.prepare_cached(&sql)?.query_row(key, Raw::read).optional()?)
+    let found = tx.prepare_cached(&sql)?.query_row(key, Raw::read).optional()?;
+    Ok(found.and_then(|raw| raw.open(tx.vault()).ok().map(|private| (raw, private))))
 }
 
 /// Gives a message another text. What was said first is kept only as long as it is still to be sent.
@@ -114,9 +100,13 @@ fn rewrite(tx: &Tx<'_>, target: &Raw, text: String, at_ms: i64) -> Result<(), St
 /// text. (The edits before it have lost theirs to it.) One that is still to be sent keeps it until then.
 pub(super) fn erase_edits(tx: &Tx<'_>, target: &Raw) -> Result<(), StoreError> {
     let clear = &target.clear;
-    match newest_edit_row(tx, &clear.peer, clear.direction, &clear.id)? {
-        Some(edit) if !matches!(edit.state, State::Queued | State::Sending) => erase(tx, &edit),
-        _ => Ok(()),
+    newest_edit(tx, &clear.peer, clear.direction, &clear.id)?.map_or(Ok(()), |edit| erase_sent(tx, edit))
+}
+
+fn erase_sent(tx: &Tx<'_>, (edit, private): (Raw, Private)) -> Result<(), StoreError> {
+    match edit.state {
+        State::Queued | State::Sending => Ok(()),
+        _ => erase(tx, &edit, private),
     }
 }
 
@@ -133,10 +123,10 @@ pub(super) fn drop_unsent(tx: &Tx<'_>, target: &Raw, now_ms: i64) -> Result<(), 
     unsent.iter().try_for_each(|raw| raw.delete(tx, now_ms))
 }
 
-fn erase(tx: &Tx<'_>, edit: &Raw) -> Result<(), StoreError> {
-    match edit.open(tx.vault()) {
-        Ok(private) if private.text.is_some() => edit.reseal(tx, &Private { text: None, ..private }),
-        _ => Ok(()),
+fn erase(tx: &Tx<'_>, edit: &Raw, private: Private) -> Result<(), StoreError> {
+    match private.text {
+        Some(_) => edit.reseal(tx, &Private { text: None, ..private }),
+        None => Ok(()),
     }
 }
 
@@ -144,19 +134,17 @@ fn erase(tx: &Tx<'_>, edit: &Raw) -> Result<(), StoreError> {
 /// of an edited message not what it said first.
 pub(super) fn arrived(tx: &Tx<'_>, peer: &PeerId, id: &MessageId) -> Result<(), StoreError> {
     let Some(raw) = row::find_raw(tx, peer, Direction::Out, id)? else { return Ok(()) };
+    let Ok(private) = raw.open(tx.vault()) else { return Ok(()) };
     match (raw.clear.kind, raw.clear.target) {
         (Kind::Edit, Some(target)) => {
             let newest = newest_edit(tx, peer, Direction::Out, &target.id)?;
-            let is_newest = newest.is_some_and(|(seq, ..)| seq == raw.clear.seq);
-            if is_newest && row::exists(tx, peer, Direction::Out, &target.id)? { Ok(()) } else { erase(tx, &raw) }
+            let is_newest = newest.is_some_and(|(edit, _)| edit.clear.seq == raw.clear.seq);
+            match is_newest && row::exists(tx, peer, Direction::Out, &target.id)? {
+                true => Ok(()),
+                false => erase(tx, &raw, private),
+            }
         }
-        _ => forget_original(tx, &raw),
-    }
-}
-
-fn forget_original(tx: &Tx<'_>, raw: &Raw) -> Result<(), StoreError> {
-    match raw.open(tx.vault()) {
-        Ok(private) if private.original.is_some() => raw.reseal(tx, &Private { original: None, ..private }),
+        _ if private.original.is_some() => raw.reseal(tx, &Private { original: None, ..private }),
         _ => Ok(()),
     }
 }

@@ -136,7 +136,7 @@ impl Commits {
         let mut writer = lock(&self.writer);
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         let verdict = writer.join()?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| writer.run(vault, work)));
+        let outcome = writer.run(vault, work);
         let is_full = writer.batch.as_ref().is_none_or(|batch| batch.members >= BATCH_MEMBERS_MAX);
         if is_full || self.waiting.load(Ordering::SeqCst) == 0 {
             writer.finish(vault);
@@ -164,9 +164,16 @@ impl Writer {
         Ok(verdict)
     }
 
-    fn run<T>(&mut self, vault: &Vault, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Does a member's work; a panic of it is given back, for whoever holds the lock to put things in order first.
+    fn run<T>(
+        &mut self,
+        vault: &Vault,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,
+    ) -> std::thread::Result<Result<T, StoreError>> {
         let before = self.batch.as_ref().and_then(|batch| batch.tally);
-        self.connection.prepare_cached("SAVEPOINT member")?.execute([])?;
+        if let Err(error) = self.savepoint() {
+            return Ok(Err(error));
+        }
         let tx = Tx::new(&self.connection, vault, before);
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&tx)));
         let after = tx.into_tally();
@@ -184,7 +191,12 @@ impl Writer {
         } else if let Some(batch) = &mut self.batch {
             batch.tally = after;
         }
-        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+        outcome
+    }
+
+    fn savepoint(&self) -> Result<(), StoreError> {
+        self.connection.prepare_cached("SAVEPOINT member")?.execute([])?;
+        Ok(())
     }
 
     fn release(&self) -> Result<(), StoreError> {

@@ -102,13 +102,17 @@ impl Store {
         if numbers.is_empty() {
             return Ok(0);
         }
-        let sql = format!("SELECT {} FROM messages WHERE row = {{}} AND ({condition})", row::COLUMNS);
+        let last = values.len() + 1;
+        let sql = format!("SELECT {} FROM messages WHERE row = ?{last} AND ({condition})", row::COLUMNS);
         let deleted = self.write(|tx| {
             let mut deleted = Vec::new();
             for number in &numbers {
                 // looked at again: another process may have been faster, or be sending it now
-                let sql = sql.replace("{}", &number.to_string());
-                let Some(raw) = tx.prepare(&sql)?.query_row(values, Raw::read).optional()? else { continue };
+                let mut key = values.to_vec();
+                key.push(number);
+                let Some(raw) = tx.prepare_cached(&sql)?.query_row(key.as_slice(), Raw::read).optional()? else {
+                    continue;
+                };
                 if !more(&raw) {
                     break;
                 }

@@ -157,11 +157,11 @@ fn column_key(store_key: &[u8; STORE_KEY_BYTES], generation: u32) -> Sm4Gcm {
     Sm4Gcm::new(&derive(store_key, &[COLUMNS_LABEL, &generation.to_be_bytes()]))
 }
 
-/// 16 bytes of HKDF-SM3 (RFC 5869 §2.3); the store key is uniform and needs no extraction.
-fn derive(store_key: &[u8; STORE_KEY_BYTES], info: &[&[u8]]) -> Zeroizing<[u8; 16]> {
+/// 16 bytes of HKDF-SM3 (RFC 5869 §2.3). The store key is uniform and needs no extraction.
+fn derive(prk: &[u8; STORE_KEY_BYTES], info: &[&[u8]]) -> Zeroizing<[u8; 16]> {
     let mut key = Zeroizing::new([0; 16]);
     // 16 bytes are far below the limit at which this fails
-    let _ = hkdf_expand(store_key, info, key.as_mut());
+    let _ = hkdf_expand(prk, info, key.as_mut());
     key
 }
 
@@ -170,9 +170,7 @@ fn derive(store_key: &[u8; STORE_KEY_BYTES], info: &[&[u8]]) -> Zeroizing<[u8; 1
 fn wrapping_key(identity: &Identity, salt: &[u8]) -> Sm4Gcm {
     let scalar = identity.secret().to_bytes();
     let prk = Zeroizing::new(hkdf_extract(salt, scalar.as_slice()));
-    let mut key = Zeroizing::new([0; 16]);
-    let _ = hkdf_expand(&prk, &[WRAP_LABEL], key.as_mut());
-    Sm4Gcm::new(&key)
+    Sm4Gcm::new(&derive(&prk, &[WRAP_LABEL]))
 }
 
 fn wrap(store_key: &[u8; STORE_KEY_BYTES], identity: &Identity) -> Vec<u8> {

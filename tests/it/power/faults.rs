@@ -22,7 +22,7 @@ const PAGE_BYTES: usize = 4096;
 struct Stage {
     receiver: Home,
     faults: PathBuf,
-    library: PathBuf,
+    shim: PathBuf,
     actor: Actor,
     rng: StdRng,
     letters: Vec<Letter>,
@@ -37,11 +37,11 @@ impl Stage {
         let mut actor = Actor::new(&sender, vec![entry("receiver", &me, Some(receiver.address.udp), ALL)]);
         actor.settings.data = receiver.beside("sender");
         let faults = receiver.beside("faults");
-        Some(Self { receiver, faults, library, actor, rng, letters: Vec::new() })
+        Some(Self { receiver, faults, shim: library, actor, rng, letters: Vec::new() })
     }
 
     fn put_shim(&self, command: &mut Command) {
-        shim::put_below(command, &self.library, &self.receiver.path());
+        shim::put_below(command, &self.shim, &self.receiver.path());
         command.env("MIYU_POWER_FAULTS", &self.faults);
     }
 
