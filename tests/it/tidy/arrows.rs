@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["crypto", "identity"]),
     ("quic", &["tls", "identity", "crypto"]),
     ("tls", &["identity", "crypto"]),
-    ("config", &["identity", "crypto"]),
+    ("config", &["identity", "crypto", "media"]),
     ("identity", &["crypto"]),
     ("wire", &[]),
     ("crypto", &[]),
