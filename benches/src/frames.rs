@@ -122,7 +122,7 @@ async fn bare(links: &mut [Link], pictures: &[Vec<u8>]) -> Result<[Vec<f64>; 2]>
 
 /// Bob films, alice watches.
 async fn nodes(alice: &Actor, bob: &Actor) -> Result<Vec<f64>> {
-    let settings = Settings { size: Some(SIZE), fps: FPS, quality: QUALITY };
+    let settings = Settings { size: Some(SIZE), fps: FPS, quality: QUALITY, ..Settings::default() };
     bob.node.publish(CameraPlan { source: SourceSpec::Test, settings }).await;
     // publishing tells nobody when it is done
     let mut watch = loop {

@@ -77,6 +77,7 @@ fn play(stream: &[u8], size: (u32, u32)) {
                 assert_eq!((rgb.width, rgb.height), size);
                 assert_eq!(rgb.data.len(), size.0 as usize * size.1 as usize * 3);
             }
+            Ok(Picture::Yuv(_)) => panic!("a file of JPEGs gives no planes"),
             Err(error) => panic!("a file that was opened cannot be played: {error}"),
         }
     }

@@ -51,7 +51,7 @@ pub(super) async fn run(options: &RunOptions, global: &Global, printer: &Printer
 }
 
 pub(super) async fn camera(options: &CameraOptions, global: &Global, printer: &Printer) -> Outcome {
-    let settings = Settings { size: options.size, fps: options.fps, quality: options.quality };
+    let settings = Settings { size: options.size, fps: options.fps, quality: options.quality, ..Settings::default() };
     // A wrong path is said now, before anything listens.
     drop(crate::media::camera::open(&options.source, &settings)?);
     let loaded = node::load(global)?;

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::shared::{Shared, lock, now_us};
 use super::types::Event;
 use crate::media::camera::{self, Captured, Picture, Settings, Source, SourceSpec};
-use crate::media::jpeg::{self, Rgb};
+use crate::media::jpeg;
 use crate::wire::SizeClass;
 use crate::wire::limits::CAMERA_FRAME_BYTES_MAX;
 
@@ -327,10 +327,10 @@ impl Capture {
                     }
                 }
             }
-            Picture::Rgb(rgb) => {
+            picture => {
                 for (size, part) in [(SizeClass::Full, 1), (SizeClass::Half, 2), (SizeClass::Quarter, 4)] {
                     if self.feed.class(size).receiver_count() > 0 {
-                        let frame = self.encode(captured, rgb, part)?;
+                        let frame = self.encode(captured, picture, part)?;
                         self.feed.class(size).send_replace(Some(Arc::new(frame)));
                     }
                 }
@@ -339,14 +339,9 @@ impl Capture {
         Ok(())
     }
 
-    fn encode(&self, captured: &Captured, rgb: &Arc<Rgb>, part: u32) -> Result<Encoded, String> {
-        let (width, height) = ((rgb.width / part).max(1), (rgb.height / part).max(1));
-        let bytes = if part == 1 {
-            jpeg::encode(rgb, self.quality)
-        } else {
-            jpeg::encode(&camera::scale(rgb, width, height), self.quality)
-        };
-        self.encoded(captured, width, height, bytes.map_err(not_encoded)?.into())
+    fn encode(&self, captured: &Captured, picture: &Picture, part: u32) -> Result<Encoded, String> {
+        let encoded = picture.encode(part, self.quality).map_err(not_encoded)?;
+        self.encoded(captured, encoded.width, encoded.height, encoded.jpeg)
     }
 
     /// A frame as it goes out; one that the wire does not take is said here, not blamed on a viewer.
@@ -372,11 +367,8 @@ impl Capture {
         if stills.is_empty() {
             return Ok(());
         }
-        let bytes = match &captured.picture {
-            Picture::Jpeg(bytes) => bytes.clone(),
-            Picture::Rgb(rgb) => jpeg::encode(rgb, STILL_QUALITY).map_err(not_encoded)?.into(),
-        };
-        let frame = Arc::new(self.encoded(captured, captured.width, captured.height, bytes)?);
+        let encoded = captured.picture.encode(1, STILL_QUALITY).map_err(not_encoded)?;
+        let frame = Arc::new(self.encoded(captured, encoded.width, encoded.height, encoded.jpeg)?);
         for still in stills {
             let _ = still.send(frame.clone());
         }

@@ -173,7 +173,10 @@ struct Seen {
 }
 
 fn plan() -> CameraPlan {
-    CameraPlan { source: SourceSpec::Test, settings: Settings { size: Some((320, 240)), fps: 30.0, quality: 80 } }
+    CameraPlan {
+        source: SourceSpec::Test,
+        settings: Settings { size: Some((320, 240)), fps: 30.0, quality: 80, ..Settings::default() },
+    }
 }
 
 /// Watches until told to stop.

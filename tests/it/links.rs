@@ -118,7 +118,12 @@ async fn keys_rotate_in_the_middle_of_a_transfer_and_a_watch() {
     bob.node()
         .publish(miyu::node::CameraPlan {
             source: miyu::media::camera::SourceSpec::Test,
-            settings: miyu::media::camera::Settings { size: Some((160, 120)), fps: 60.0, quality: 60 },
+            settings: miyu::media::camera::Settings {
+                size: Some((160, 120)),
+                fps: 60.0,
+                quality: 60,
+                ..miyu::media::camera::Settings::default()
+            },
         })
         .await;
     let first_age = alice.node().ping("bob").await.unwrap().link.key_age;

@@ -39,7 +39,7 @@ impl Three {
         let address = bob.start().await;
         let plan = CameraPlan {
             source: SourceSpec::Test,
-            settings: Settings { size: Some((160, 120)), fps: 20.0, quality: 70 },
+            settings: Settings { size: Some((160, 120)), fps: 20.0, quality: 70, ..Settings::default() },
         };
         bob.node().publish(plan).await;
         let mut carol = Actor::new(&carol_id, vec![entry("bob", &bob_id, Some(address), ALL)]);
@@ -522,8 +522,10 @@ async fn who_is_slow_on_purpose_is_given_up_by_name() {
         three.bob.settings.peers.push(entry(name, identity, None, ALL));
     }
     three.bob.start().await;
-    let plan =
-        CameraPlan { source: SourceSpec::Test, settings: Settings { size: Some((160, 120)), fps: 20.0, quality: 70 } };
+    let plan = CameraPlan {
+        source: SourceSpec::Test,
+        settings: Settings { size: Some((160, 120)), fps: 20.0, quality: 70, ..Settings::default() },
+    };
     three.bob.node().publish(plan).await;
     let eve = three.eve().await;
     let mallory = Eve::enter(&three.bob, &mallory_id).await;

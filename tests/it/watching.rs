@@ -13,7 +13,10 @@ use miyu::wire::{self, Hello, Opening, Reason, SizeClass, WatchRequest};
 use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry, pair};
 
 fn plan(size: (u32, u32), fps: f32) -> CameraPlan {
-    CameraPlan { source: SourceSpec::Test, settings: Settings { size: Some(size), fps, quality: 80 } }
+    CameraPlan {
+        source: SourceSpec::Test,
+        settings: Settings { size: Some(size), fps, quality: 80, ..Settings::default() },
+    }
 }
 
 async fn frame(watch: &mut WatchHandle) -> WatchFrame {
@@ -71,7 +74,7 @@ async fn a_still_is_one_picture_of_full_quality() {
     bob.node()
         .publish(CameraPlan {
             source: SourceSpec::Test,
-            settings: Settings { size: Some((320, 240)), fps: 30.0, quality: 20 },
+            settings: Settings { size: Some((320, 240)), fps: 30.0, quality: 20, ..Settings::default() },
         })
         .await;
     let mut live = alice.node().watch("bob", WatchOptions::default()).await.unwrap();

@@ -55,7 +55,7 @@ impl Cast {
         alice.start().await?;
         let plan = CameraPlan {
             source: SourceSpec::Test,
-            settings: CameraSettings { size: Some((640, 480)), fps: 30.0, quality: 85 },
+            settings: CameraSettings { size: Some((640, 480)), fps: 30.0, quality: 85, ..CameraSettings::default() },
         };
         camera.node()?.publish(plan).await;
         Ok(Self { alice, bob, camera, _folder: folder })

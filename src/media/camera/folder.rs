@@ -217,5 +217,6 @@ fn cost(picture: &Picture) -> usize {
     match picture {
         Picture::Jpeg(bytes) => bytes.len(),
         Picture::Rgb(rgb) => rgb.data.len(),
+        Picture::Yuv(yuv) => yuv.data.len(),
     }
 }

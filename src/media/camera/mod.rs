@@ -8,23 +8,24 @@ mod folder;
 mod mjpeg;
 mod pace;
 pub mod pattern;
+mod picture;
 mod scale;
+mod settings;
 
 pub use folder::{FOLDER_CACHE_BYTES_MAX, FOLDER_PICTURES_MAX, Folder};
 pub use mjpeg::Mjpeg;
 pub use pace::Pace;
 pub use pattern::{Stamp, TestPattern, read_back};
-pub use scale::scale;
+pub use picture::{Encoded, Picture};
+pub use scale::{scale, scale_yuv};
+pub use settings::{ControlValue, Flip, Rotation, Settings};
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-
-use super::jpeg::{JpegError, Rgb};
+use super::jpeg::JpegError;
 
 /// Smallest side of a camera picture, in pixels.
 pub const SIDE_MIN: u32 = 16;
@@ -44,15 +45,6 @@ pub const SIZE_DEFAULT: (u32, u32) = (640, 480);
 pub const FPS_DEFAULT: f32 = 30.0;
 /// JPEG quality when none is asked for.
 pub const QUALITY_DEFAULT: u8 = 85;
-
-/// The picture of one frame.
-#[derive(Clone, Debug)]
-pub enum Picture {
-    /// A whole JPEG, to be sent as it is.
-    Jpeg(Bytes),
-    /// Pixels, to be encoded.
-    Rgb(Arc<Rgb>),
-}
 
 /// One frame from a source.
 #[derive(Clone, Debug)]
@@ -133,47 +125,6 @@ impl fmt::Display for SourceSpec {
             SourceSpec::V4l2(path) => write!(f, "v4l2:{}", path.display()),
             SourceSpec::Mjpeg(path) | SourceSpec::Folder(path) => write!(f, "{}", path.display()),
         }
-    }
-}
-
-/// What is asked of a source.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Width and height in pixels; `None` keeps the size of a file or folder, and is
-    /// [`SIZE_DEFAULT`] for the test pattern.
-    pub size: Option<(u32, u32)>,
-    /// Frames a second.
-    pub fps: f32,
-    /// JPEG quality for frames that are encoded by the caller. Sources only check it.
-    pub quality: u8,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { size: None, fps: FPS_DEFAULT, quality: QUALITY_DEFAULT }
-    }
-}
-
-impl Settings {
-    /// Whether all values are within their bounds.
-    ///
-    /// # Errors
-    /// [`CameraError::Size`], [`CameraError::Fps`], [`CameraError::Quality`].
-    pub fn check(&self) -> Result<(), CameraError> {
-        if let Some((width, height)) = self.size {
-            let sides = SIDE_MIN..=SIDE_MAX;
-            if !sides.contains(&width) || !sides.contains(&height) {
-                return Err(CameraError::Size { width, height });
-            }
-        }
-        // A rate that is not a number is in no range.
-        if !(FPS_MIN..=FPS_MAX).contains(&self.fps) {
-            return Err(CameraError::Fps { fps: self.fps });
-        }
-        if !(QUALITY_MIN..=QUALITY_MAX).contains(&self.quality) {
-            return Err(CameraError::Quality { quality: self.quality });
-        }
-        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scaling by area averages (down) and linear interpolation (up), in fixed point.
 
-use crate::media::jpeg::Rgb;
+use crate::media::jpeg::{self, JpegError, Rgb, Yuv};
 
 /// Bits of the fixed-point weights; the weights of one output pixel add up to `1 << WEIGHT_BITS`.
 const WEIGHT_BITS: u32 = 12;
@@ -21,36 +21,59 @@ pub fn scale(rgb: &Rgb, width: u32, height: u32) -> Rgb {
     if (out.width, out.height) == (rgb.width, rgb.height) {
         return rgb.clone();
     }
-    if out.width * 2 == rgb.width && out.height * 2 == rgb.height {
-        halve(rgb, &mut out);
-        return out;
+    let sides = |rgb: &Rgb| (rgb.width as usize, rgb.height as usize);
+    let to = sides(&out);
+    resample::<3>(&rgb.data, sides(rgb), &mut out.data, to);
+    out
+}
+
+/// [`scale`] for a picture in planes: each plane on its own.
+///
+/// # Errors
+/// [`JpegError::Size`] and [`JpegError::Pixels`], as for [`Yuv::new`].
+pub fn scale_yuv(yuv: &Yuv, width: u32, height: u32) -> Result<Yuv, JpegError> {
+    let mut out = Yuv { width, height, data: vec![0; jpeg::yuv_bytes(width, height)?] };
+    let mut rest = out.data.as_mut_slice();
+    let chroma = (width.div_ceil(2) as usize, height.div_ceil(2) as usize);
+    let sides = [(width as usize, height as usize), chroma, chroma];
+    for (plane, to) in yuv.planes()?.into_iter().zip(sides) {
+        let (data, behind) = rest.split_at_mut(to.0 * to.1);
+        resample::<1>(plane.data, (plane.width, plane.height), data, to);
+        rest = behind;
     }
-    let columns = spans(rgb.width as usize, out.width as usize);
-    let rows = spans(rgb.height as usize, out.height as usize);
-    let stride = rgb.width as usize * 3;
+    Ok(out)
+}
+
+/// Scales samples of `N` channels. The slices have the lengths that the sides ask for, and no side is 0.
+fn resample<const N: usize>(from: &[u8], (width, height): (usize, usize), out: &mut [u8], to: (usize, usize)) {
+    if (to.0 * 2, to.1 * 2) == (width, height) {
+        return halve::<N>(from, width, out);
+    }
+    let columns = spans(width, to.0);
+    let rows = spans(height, to.1);
+    let stride = width * N;
     let mut sums = vec![0u32; stride];
-    for (row, line) in rows.iter().zip(out.data.chunks_exact_mut(out.width as usize * 3)) {
+    for (row, line) in rows.iter().zip(out.chunks_exact_mut(to.0 * N)) {
         sums.fill(0);
-        let inputs = rgb.data[row.first * stride..].chunks_exact(stride);
+        let inputs = from[row.first * stride..].chunks_exact(stride);
         for (&weight, input) in row.weights.iter().zip(inputs) {
             for (sum, &sample) in sums.iter_mut().zip(input) {
                 *sum += weight * u32::from(sample);
             }
         }
-        across(&columns, &sums, line);
+        across::<N>(&columns, &sums, line);
     }
-    out
 }
 
 /// Makes one output row of the weighted column sums.
-fn across(columns: &[Span], sums: &[u32], line: &mut [u8]) {
+fn across<const N: usize>(columns: &[Span], sums: &[u32], line: &mut [u8]) {
     // A sum is at most 255 << WEIGHT_BITS; 4 bits are dropped so that the product fits 32 bits.
     const DROP: u32 = 4;
     const SHIFT: u32 = 2 * WEIGHT_BITS - DROP;
     const HALF: u32 = 1 << (SHIFT - 1);
-    for (column, pixel) in columns.iter().zip(line.chunks_exact_mut(3)) {
-        let mut total = [HALF; 3];
-        let inputs = sums[column.first * 3..].chunks_exact(3);
+    for (column, pixel) in columns.iter().zip(line.chunks_exact_mut(N)) {
+        let mut total = [HALF; N];
+        let inputs = sums[column.first * N..].chunks_exact(N);
         for (&weight, input) in column.weights.iter().zip(inputs) {
             for (sum, &sample) in total.iter_mut().zip(input) {
                 *sum += weight * (sample >> DROP);
@@ -64,18 +87,18 @@ fn across(columns: &[Span], sums: &[u32], line: &mut [u8]) {
 
 /// Half the size: the mean of each 2 x 2 block, rounded. Rows are added first, which the compiler
 /// turns into vector code whatever the pixels are.
-fn halve(rgb: &Rgb, out: &mut Rgb) {
-    let stride = rgb.width as usize * 3;
+fn halve<const N: usize>(from: &[u8], width: usize, out: &mut [u8]) {
+    let stride = width * N;
     let mut sums = vec![0u16; stride];
-    let lines = out.data.chunks_exact_mut(out.width as usize * 3);
-    for (pair, line) in rgb.data.chunks_exact(stride * 2).zip(lines) {
+    for (pair, line) in from.chunks_exact(stride * 2).zip(out.chunks_exact_mut(width / 2 * N)) {
         let (upper, lower) = pair.split_at(stride);
         for ((sum, &up), &low) in sums.iter_mut().zip(upper).zip(lower) {
             *sum = u16::from(up) + u16::from(low) + 1;
         }
-        for (block, pixel) in sums.chunks_exact(6).zip(line.chunks_exact_mut(3)) {
-            let mean = |channel: usize| ((block[channel] + block[channel + 3]) / 4) as u8;
-            pixel.copy_from_slice(&[mean(0), mean(1), mean(2)]);
+        for (block, pixel) in sums.chunks_exact(2 * N).zip(line.chunks_exact_mut(N)) {
+            for (channel, sample) in pixel.iter_mut().enumerate() {
+                *sample = ((block[channel] + block[channel + N]) / 4) as u8;
+            }
         }
     }
 }

@@ -4,8 +4,11 @@
 //! data ended early), and a camera frame that is partly invented is worse than one frame less.
 
 mod cutter;
+mod yuv;
 
 pub use cutter::{Cutter, FRAME_BYTES_MAX, SEGMENTS_MAX};
+pub(crate) use yuv::bytes as yuv_bytes;
+pub use yuv::{Plane, Yuv, encode_yuv};
 
 use turbojpeg::{Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
 
@@ -164,14 +167,11 @@ pub fn info(jpeg: &[u8]) -> Result<Info, JpegError> {
 /// # Errors
 /// [`JpegError::Quality`], [`JpegError::Size`], [`JpegError::Pixels`], [`JpegError::Encode`].
 pub fn encode(rgb: &Rgb, quality: u8) -> Result<Vec<u8>, JpegError> {
-    if !(1..=100).contains(&quality) {
-        return Err(JpegError::Quality { quality });
-    }
+    check_quality(quality)?;
     rgb.check()?;
-    let fail = |error: turbojpeg::Error| JpegError::Encode { reason: error.to_string() };
-    let mut compressor = Compressor::new().map_err(fail)?;
-    compressor.set_quality(i32::from(quality)).map_err(fail)?;
-    compressor.set_subsamp(Subsamp::Sub2x2).map_err(fail)?;
+    let mut compressor = Compressor::new().map_err(refused)?;
+    compressor.set_quality(i32::from(quality)).map_err(refused)?;
+    compressor.set_subsamp(Subsamp::Sub2x2).map_err(refused)?;
     compressor
         .compress_to_vec(Image {
             pixels: rgb.data.as_slice(),
@@ -180,7 +180,15 @@ pub fn encode(rgb: &Rgb, quality: u8) -> Result<Vec<u8>, JpegError> {
             height: rgb.height as usize,
             format: PixelFormat::RGB,
         })
-        .map_err(fail)
+        .map_err(refused)
+}
+
+fn check_quality(quality: u8) -> Result<(), JpegError> {
+    if (1..=100).contains(&quality) { Ok(()) } else { Err(JpegError::Quality { quality }) }
+}
+
+fn refused(error: turbojpeg::Error) -> JpegError {
+    JpegError::Encode { reason: error.to_string() }
 }
 
 /// Decodes the whole picture; bounded by [`PIXELS_MAX`] and [`SCANS_MAX`].
