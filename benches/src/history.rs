@@ -16,6 +16,7 @@ use miyu::identity::{Identity, PeerId};
 use miyu::store::{Body, Kind, MessageId, NewOutgoing, Place, Query, Store};
 
 use crate::paired::Series;
+use crate::process;
 use crate::report::{Row, Unit};
 use plain::Plain;
 
@@ -137,7 +138,7 @@ pub(crate) fn child(folder: &Path) -> Result<()> {
     let store = Store::open(empty.path(), &owner())?;
     first_page(&store)?;
     drop(store);
-    let before = resident_mib()?;
+    let before = process::resident_mib(std::process::id())?;
     let mut figures = serde_json::Map::new();
     let mut add = |key: &str, values: Vec<f64>| drop(figures.insert(key.to_owned(), serde_json::json!(values)));
     let (mut open, mut plain_open, mut page, mut plain_page) = (vec![], vec![], vec![], vec![]);
@@ -147,7 +148,7 @@ pub(crate) fn child(folder: &Path) -> Result<()> {
         let newest = first_page(&store)?;
         open.push(ms(begun));
         if round == 0 {
-            add("open_mib", vec![resident_mib()? - before]);
+            add("open_mib", vec![process::resident_mib(std::process::id())? - before]);
         }
         let begun = Instant::now();
         let plain = Plain::open(&folder.join("plain"))?;
@@ -170,7 +171,7 @@ pub(crate) fn child(folder: &Path) -> Result<()> {
     let begun = Instant::now();
     store.prepare_search(|| true)?;
     add("index_s", vec![begun.elapsed().as_secs_f64()]);
-    add("index_mib", vec![resident_mib()? - before]);
+    add("index_mib", vec![process::resident_mib(std::process::id())? - before]);
     for (key, words, wanted) in
         [("common_ms", "水壶", PAGE), ("rare_ms", "number 777777 ", 1), ("absent_ms", "xylophone", 0)]
     {
@@ -197,14 +198,6 @@ fn first_page(store: &Store) -> Result<MessageId> {
 
 fn ms(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1e3
-}
-
-/// What the process has in memory (Linux).
-fn resident_mib() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kib / 1024.0)
 }
 
 fn owner() -> Identity {

@@ -5,8 +5,10 @@
 //! their middle half. `docs/benchmarks.md` says what each figure means.
 
 mod bulk;
+mod camera;
 mod ciphers;
 mod clock;
+mod flask;
 mod frames;
 mod handshakes;
 mod history;
@@ -14,6 +16,7 @@ mod openssl;
 mod paired;
 mod peers;
 mod pinned;
+mod process;
 mod report;
 mod roundtrip;
 mod sealed;
@@ -55,6 +58,12 @@ enum Name {
     Roundtrip,
     /// A camera frame, from the JPEG to the decoded picture
     Frames,
+    /// What each further viewer costs a camera
+    Viewers,
+    /// Pictures to viewers, beside Flask's server over TLS
+    Flask,
+    /// A camera's memory over 100,000 frames
+    Endurance,
     /// SM4-GCM
     Ciphers,
     /// SM3
@@ -76,6 +85,9 @@ impl Name {
             Self::Bulk => bulk::run(args.rounds, args.only),
             Self::Roundtrip => roundtrip::run(args.rounds),
             Self::Frames => frames::run(args.rounds),
+            Self::Viewers => camera::viewers(args.rounds),
+            Self::Flask => flask::run(args.rounds),
+            Self::Endurance => camera::endurance(),
             Self::Ciphers => ciphers::run(args.rounds),
             Self::Sm3 => sm3::run(args.rounds),
             Self::Sm2 => sm2::run(args.rounds),
@@ -91,6 +103,9 @@ impl Name {
             Self::Bulk => "bulk: 1 GiB over one QUIC stream on loopback, both ends in one process",
             Self::Roundtrip => "roundtrip: a message and its receipt, and a bare ping of 64 bytes, on loopback",
             Self::Frames => "frames: 1280x720 at 30 a second on loopback, from the JPEG to the decoded picture",
+            Self::Viewers => "viewers: 1280x720 at 30 a second passed through, 1 to 64 peers watching on loopback",
+            Self::Flask => "flask: 1280x720 at 30 a second to each viewer, the processor time of the camera's process",
+            Self::Endurance => "endurance: 100,000 frames of 1280x720, beside a viewer that takes nothing away",
             Self::Ciphers => "ciphers: SM4-GCM with 20 bytes of associated data, on every path of this machine",
             Self::Sm3 => "sm3: the digest of one buffer",
             Self::Sm2 => "sm2: one operation at a time",
@@ -102,9 +117,10 @@ impl Name {
 }
 
 fn main() -> ExitCode {
-    let told = match std::env::var_os(history::CHILD) {
-        Some(folder) => history::child(folder.as_ref()),
-        None => all(&Args::parse()),
+    let told = match (std::env::var_os(history::CHILD), std::env::var(camera::CHILD)) {
+        (Some(folder), _) => history::child(folder.as_ref()),
+        (None, Ok(camera)) => camera::child(&camera),
+        (None, Err(_)) => all(&Args::parse()),
     };
     match told {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,13 +21,14 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    async fn start(identity: &Identity, peer: Peer) -> Result<Self> {
+    /// A node on a free port of loopback.
+    pub(crate) async fn start(identity: &Identity, peers: Vec<Peer>) -> Result<Self> {
         let folder = TempDir::new()?;
         let settings = Settings {
             role: Role::LongLived,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             data: folder.path().join("data"),
-            peers: vec![peer],
+            peers,
             table: None,
             key_update: Duration::from_secs(600),
             new_handshake: Duration::from_secs(3600),
@@ -54,16 +55,20 @@ impl Actor {
 /// Alice, who has dialled bob. Each may do everything with the other.
 pub(crate) async fn pair() -> Result<(Actor, Actor)> {
     let (alice, bob) = (Identity::generate(), Identity::generate());
-    let entry = |name: &str, identity: &Identity, address: Option<SocketAddr>| Peer {
+    let bob_actor = Actor::start(&bob, vec![entry("alice", &alice, None)]).await?;
+    let port = bob_actor.node.address().port();
+    let alice_actor = Actor::start(&alice, vec![entry("bob", &bob, Some(port))]).await?;
+    alice_actor.node.connect("bob").await?;
+    Ok((alice_actor, bob_actor))
+}
+
+/// Someone who may do everything, on a port of loopback where there is one.
+pub(crate) fn entry(name: &str, identity: &Identity, port: Option<u16>) -> Peer {
+    Peer {
         name: name.to_owned(),
         key: identity.public().clone(),
         id: PeerId::of(identity.public()),
-        addresses: address.map(|at| Address { host: at.ip().to_string(), port: at.port() }).into_iter().collect(),
+        addresses: port.map(|port| Address { host: Ipv4Addr::LOCALHOST.to_string(), port }).into_iter().collect(),
         allow: Allow { chat: true, camera: true },
-    };
-    let bob_actor = Actor::start(&bob, entry("alice", &alice, None)).await?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, bob_actor.node.address().port()));
-    let alice_actor = Actor::start(&alice, entry("bob", &bob, Some(address))).await?;
-    alice_actor.node.connect("bob").await?;
-    Ok((alice_actor, bob_actor))
+    }
 }

@@ -15,6 +15,7 @@ pub(crate) enum Unit {
     CpuSeconds,
     Seconds,
     Mebibytes,
+    PercentOfCore,
 }
 
 impl Unit {
@@ -28,6 +29,7 @@ impl Unit {
             Self::CpuSeconds => "CPU s",
             Self::Seconds => "s",
             Self::Mebibytes => "MiB",
+            Self::PercentOfCore => "% of a core",
         }
     }
 
