@@ -215,7 +215,7 @@ impl Cutter {
     }
 
     fn read_scan(&mut self) -> Step {
-        while let Some(at) = self.held[self.pos..].iter().position(|&byte| byte == 0xff) {
+        while let Some(at) = memchr::memchr(0xff, &self.held[self.pos..]) {
             self.pos += at;
             match self.held.get(self.pos + 1) {
                 None => return Step::Starved,
