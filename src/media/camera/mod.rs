@@ -11,6 +11,7 @@ pub mod pattern;
 mod picture;
 mod scale;
 mod settings;
+mod slate;
 
 pub use folder::{FOLDER_CACHE_BYTES_MAX, FOLDER_PICTURES_MAX, Folder};
 pub use mjpeg::Mjpeg;
@@ -19,6 +20,7 @@ pub use pattern::{Stamp, TestPattern, read_back};
 pub use picture::{Encoded, Picture};
 pub use scale::{scale, scale_yuv};
 pub use settings::{ControlValue, Flip, Rotation, Settings};
+pub use slate::slate;
 
 use std::fmt;
 use std::path::PathBuf;

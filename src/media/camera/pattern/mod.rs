@@ -1,7 +1,7 @@
 //! The moving test pattern: colour bars, a bouncing ball, a sweep, the date and time in digits, and
 //! a stamp (frame number and clock) that a program can read back from the picture ([`read_back`]).
 
-mod font;
+pub(in crate::media::camera) mod font;
 mod stamp;
 
 pub use stamp::{Stamp, read_back};
@@ -20,9 +20,9 @@ const BARS_ROW: u64 = 9;
 const RAMP_ROW: u64 = 19;
 const SWEEP_ROW: u64 = 21;
 
-const DARK: [u8; 3] = [24, 26, 30];
-const LIGHT: [u8; 3] = [230, 232, 235];
-const ACCENT: [u8; 3] = [240, 160, 40];
+pub(in crate::media::camera) const DARK: [u8; 3] = [24, 26, 30];
+pub(in crate::media::camera) const LIGHT: [u8; 3] = [230, 232, 235];
+pub(in crate::media::camera) const ACCENT: [u8; 3] = [240, 160, 40];
 /// Bars at 75 % as in EBU and SMPTE patterns, brightest first.
 const BARS: [[u8; 3]; 8] =
     [[191, 191, 191], [191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 191], [191, 0, 0], [0, 0, 191], [40, 40, 40]];
@@ -68,7 +68,12 @@ impl TestPattern {
 }
 
 /// Fills a rectangle, cut to the picture.
-fn fill(rgb: &mut Rgb, columns: std::ops::Range<u64>, rows: std::ops::Range<u64>, colour: [u8; 3]) {
+pub(in crate::media::camera) fn fill(
+    rgb: &mut Rgb,
+    columns: std::ops::Range<u64>,
+    rows: std::ops::Range<u64>,
+    colour: [u8; 3],
+) {
     let width = rgb.width as usize;
     let from = (columns.start as usize).min(width) * 3;
     let to = (columns.end as usize).min(width) * 3;
@@ -143,7 +148,7 @@ fn draw_sweep(rgb: &mut Rgb, unix_ms: u64) {
 }
 
 /// `2026-01-31 23:59:58.123 UTC` for milliseconds of Unix time.
-fn date_time(unix_ms: u64) -> String {
+pub(in crate::media::camera) fn date_time(unix_ms: u64) -> String {
     const DAY_MS: u64 = 86_400_000;
     // Year 9999 is the last that fits the digits; a clock beyond it is shown as that.
     let unix_ms = unix_ms.min(2_932_896 * DAY_MS + DAY_MS - 1);
