@@ -12,7 +12,7 @@ use miyu::crypto::sm2::SecretKey;
 use miyu::identity::Identity;
 use miyu::media::camera::{Settings, SourceSpec, TestPattern};
 use miyu::media::jpeg;
-use miyu::node::{CameraPlan, Reason, WatchError, WatchHandle, WatchNews, WatchOptions};
+use miyu::node::{CameraPlan, WatchHandle, WatchNews, WatchOptions};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::Runtime;
@@ -204,7 +204,7 @@ impl Drop for Camera {
 pub(crate) fn child(told: &str) -> Result<()> {
     let (fps, file) = told.split_once(' ').context("frames a second and a file")?;
     let settings = Settings { fps: fps.parse()?, ..Settings::default() };
-    let plan = CameraPlan { source: SourceSpec::Mjpeg(file.into()), settings };
+    let plan = CameraPlan { source: SourceSpec::Mjpeg(file.into()), settings, bandwidth_bits: None };
     Runtime::new()?.block_on(async {
         let viewers = (0..VIEWERS_MAX).map(|number| entry(&format!("v{number}"), &viewer(number), None));
         let actor = Actor::start(&owner(), viewers.collect()).await?;
@@ -225,16 +225,7 @@ pub(crate) struct Eye {
 impl Eye {
     pub(crate) async fn open(camera: &Camera, number: usize) -> Result<Self> {
         let actor = Actor::start(&viewer(number), vec![entry("camera", &owner(), Some(camera.port))]).await?;
-        // publishing tells nobody when it is done
-        let opening = async {
-            loop {
-                match actor.node.watch("camera", WatchOptions::default()).await {
-                    Err(WatchError::Refused { reason: Reason::NoCamera, .. }) => tokio::task::yield_now().await,
-                    opened => break opened,
-                }
-            }
-        };
-        let watch = timeout(PATIENCE, opening).await??;
+        let watch = timeout(PATIENCE, actor.node.watch("camera", WatchOptions::default())).await??;
         Ok(Self { watch, _actor: actor })
     }
 
@@ -242,7 +233,7 @@ impl Eye {
     async fn next(&mut self) -> Result<u64> {
         loop {
             match timeout(PATIENCE, self.watch.next()).await?.context("the watch is over")? {
-                WatchNews::Frame(frame) => return Ok(frame.seq),
+                WatchNews::Frame(frame) if !frame.slate => return Ok(frame.seq),
                 WatchNews::Ended(error) => bail!("the watch ended: {error}"),
                 _ => {}
             }

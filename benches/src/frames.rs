@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use miyu::media::camera::{Settings, SourceSpec, TestPattern};
 use miyu::media::jpeg;
-use miyu::node::{CameraPlan, Reason, WatchError, WatchHandle, WatchNews, WatchOptions};
+use miyu::node::{CameraPlan, WatchHandle, WatchNews, WatchOptions};
 use quinn::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -123,14 +123,8 @@ async fn bare(links: &mut [Link], pictures: &[Vec<u8>]) -> Result<[Vec<f64>; 2]>
 /// Bob films, alice watches.
 async fn nodes(alice: &Actor, bob: &Actor) -> Result<Vec<f64>> {
     let settings = Settings { size: Some(SIZE), fps: FPS, quality: QUALITY, ..Settings::default() };
-    bob.node.publish(CameraPlan { source: SourceSpec::Test, settings }).await;
-    // publishing tells nobody when it is done
-    let mut watch = loop {
-        match alice.node.watch("bob", WatchOptions::default()).await {
-            Err(WatchError::Refused { reason: Reason::NoCamera, .. }) => tokio::task::yield_now().await,
-            opened => break opened?,
-        }
-    };
+    bob.node.publish(CameraPlan { source: SourceSpec::Test, bandwidth_bits: None, settings }).await;
+    let mut watch = alice.node.watch("bob", WatchOptions::default()).await?;
     // Both nodes read one clock: what they take for its offset is their error, and is taken out.
     let offset_us = alice.node.ping("bob").await?.clock_offset_us;
     let mut times = Vec::new();
@@ -152,7 +146,7 @@ async fn frame(watch: &mut WatchHandle, offset_us: i64) -> Result<f64> {
                 return Ok(way_us as f64 / 1e3 + decoding);
             }
             WatchNews::Ended(error) => bail!("the watch ended: {error}"),
-            WatchNews::Paused(_) | WatchNews::Resumed(_) => {}
+            WatchNews::Paused(_) | WatchNews::Resumed(_) | WatchNews::NoSignal { .. } | WatchNews::Signal => {}
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) async fn camera(options: &CameraOptions, global: &Global, printer: &P
     // A wrong path is said now, before anything listens.
     drop(crate::media::camera::open(&options.source, &settings)?);
     let loaded = node::load(global)?;
-    let plan = CameraPlan { source: options.source.clone(), settings };
+    let plan = CameraPlan { source: options.source.clone(), settings, bandwidth_bits: None };
     serve(&loaded, &options.run, Some(plan), printer).await
 }
 
@@ -199,8 +199,14 @@ fn link_news(event: &Event, printer: &Printer) {
         Event::Deferred { to, reason, .. } => {
             printer.note(&format!("{to} does not take a message now, it stays in the outbox: {}", shown(reason)));
         }
-        Event::Camera { source, problem: None } => printer.note(&format!("camera: {source}")),
-        Event::Camera { problem: Some(problem), .. } => printer.note(&format!("camera: no signal: {problem}")),
+        Event::Camera { source, problem } => {
+            let state = if problem.is_none() { "live" } else { "lost" };
+            let value = json!({ "event": "camera", "state": state, "source": source, "reason": problem });
+            printer.result(&value, || match problem {
+                None => format!("camera: {source}"),
+                Some(problem) => format!("camera: no signal: {}", shown(problem)),
+            });
+        }
         Event::Trouble { error, hint } => printer.error(error, hint.as_deref()),
         Event::Table(change) => {
             let value = json!({

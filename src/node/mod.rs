@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 pub use crate::wire::{Reason, SizeClass, limits};
-pub use camera::CameraPlan;
+pub use camera::{CameraPlan, CameraStatus, Opener};
 pub use dial::DialError;
 pub use history::{Direction, Message, MessageId, State, Target};
 pub use shared::NodeError;
@@ -116,9 +116,22 @@ impl Node {
         answer.await.unwrap_or(Err(WatchError::Stopped))
     }
 
-    /// Publishes a camera; a second one takes the place of the first.
+    /// Publishes a camera; a second one takes the place of the first. Resolves when viewers can come, after 2 s at the
+    /// latest. A camera that is not there yet is published all the same: its viewers are told that there is no signal,
+    /// and why.
     pub async fn publish(&self, plan: CameraPlan) {
-        self.command(Command::Publish { plan }).await;
+        self.publish_by(plan, None).await;
+    }
+
+    /// Publishes a camera whose source is opened by `opener`, not by the plan's name for it.
+    pub async fn publish_opened_by(&self, plan: CameraPlan, opener: Opener) {
+        self.publish_by(plan, Some(opener)).await;
+    }
+
+    async fn publish_by(&self, plan: CameraPlan, opener: Option<Opener>) {
+        let (reply, answer) = oneshot::channel();
+        self.command(Command::Publish { plan, opener, reply }).await;
+        let _ = answer.await;
     }
 
     /// Tells a peer that we are writing, or no longer.

@@ -8,6 +8,7 @@ use rand_core::Rng;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 
+use super::camera::Opener;
 use super::dial::{DialError, dial};
 use super::link::{Link, NotTaken, Settled, close};
 use super::shared::{Shared, lock};
@@ -95,16 +96,18 @@ async fn carry_out(shared: Arc<Shared>, command: Command) {
         Command::Watch { peer, options, reply } => {
             let _ = reply.send(watch::start(&shared, &peer, options).await);
         }
-        Command::Publish { plan } => {
+        Command::Publish { plan, opener, reply } => {
             let publisher = shared.clone();
-            // Opening a source reads files.
-            let published = tokio::task::spawn_blocking(move || publisher.camera.publish(&publisher, plan));
+            let opener = opener.unwrap_or_else(|| Opener::of(&plan));
+            // It waits for the source.
+            let published = tokio::task::spawn_blocking(move || publisher.camera.publish(&publisher, plan, opener));
             if published.await.is_err() {
                 return;
             }
             for link in shared.links.all() {
                 link.tell(Control::Presence(Presence { camera: true }));
             }
+            let _ = reply.send(());
         }
         Command::Typing { peer, active } => {
             let link = shared.entry(&peer).and_then(|entry| shared.link_to(&entry.id));

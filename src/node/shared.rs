@@ -248,6 +248,7 @@ impl Shared {
             traffic: self.endpoint.traffic(),
             key_updates: self.endpoint.key_updates(),
             links: self.links.all().iter().map(|link| link.info()).collect(),
+            camera: self.camera.status(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::camera::CameraPlan;
+use super::camera::{CameraPlan, CameraStatus, Opener};
 use super::dial::DialError;
 use super::history::{Cursor, Kind, MessageId, Target};
 use super::watch::{WatchError, WatchHandle, WatchOptions};
@@ -149,6 +149,10 @@ pub enum Command {
     Publish {
         /// What to capture and how.
         plan: CameraPlan,
+        /// What opens the source, where the plan does not say.
+        opener: Option<Opener>,
+        /// Told when it is published.
+        reply: oneshot::Sender<()>,
     },
     /// See [`super::Node::typing`].
     Typing {
@@ -276,7 +280,7 @@ pub enum Event {
         /// Whether it is writing.
         active: bool,
     },
-    /// The camera works, or why not.
+    /// The camera has a signal, or none and why. Told at each change.
     Camera {
         /// What it captures.
         source: String,
@@ -386,6 +390,8 @@ pub struct Status {
     pub key_updates: u64,
     /// Links, one row each.
     pub links: Vec<LinkInfo>,
+    /// The camera, where one is published.
+    pub camera: Option<CameraStatus>,
 }
 
 /// Why a message did not get into the outbox.

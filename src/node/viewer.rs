@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use quinn::{SendStream, VarInt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info};
 
+use super::camera::signal::State;
 use super::camera::{Encoded, Feed, Viewer};
 use super::io::{self, ReadHalf, StreamError, WriteHalf, now_or_never};
 use super::link::Link;
 use super::pacing::{DEADLINE_MS, Decision, IN_FLIGHT_MAX, Pacer};
 use super::shared::{Shared, steady_ms};
-use crate::wire::{FrameHeader, Reason, Refusal, Report, StreamInfo, WatchEnd, WatchReply, WatchRequest};
+use crate::wire::{FrameHeader, Reason, Refusal, Report, Signal, StreamInfo, WatchEnd, WatchReply, WatchRequest};
 
 /// Frames and watch streams give way to control and go before bodies.
 const PRIORITY: i32 = 2;
@@ -49,7 +50,7 @@ pub(super) async fn serve(
     let info = StreamInfo {
         width: width.max(1),
         height: height.max(1),
-        fps_milli: (feed.fps * 1000.0) as u32,
+        fps_milli: (feed.fps() * 1000.0) as u32,
         deadline_ms: DEADLINE_MS as u32,
     };
     io::write(&mut send, &WatchReply::Info(info)).await?;
@@ -59,6 +60,7 @@ pub(super) async fn serve(
     info!(peer = %link.peer.name, size = ?request.size, max_fps = request.max_fps, "a viewer has come");
     let mut watch = Watch {
         link: link.clone(),
+        feed: feed.clone(),
         number: request.watch,
         pacer: Pacer::new(request.max_fps),
         start: Instant::now(),
@@ -68,7 +70,7 @@ pub(super) async fn serve(
         offered: 0,
         left_out: 0,
     };
-    let end = watch.run(shared, &feed, &request, recv).await;
+    let end = watch.run(shared, &request, &mut send, recv).await;
     let (begun, left_out, resets) = (watch.pacer.begun(), watch.pacer.dropped(), watch.pacer.resets());
     info!(peer = %link.peer.name, begun, left_out, resets, "a viewer has gone");
     let end = WatchEnd { detail: end.to_owned(), begun };
@@ -105,19 +107,29 @@ async fn still(
     request: &WatchRequest,
     send: &mut impl WriteHalf,
 ) -> Result<(), StreamError> {
+    let mut signal = feed.signal();
     let frame = match feed.still() {
-        None => None,
+        None => Err("too many wait for a picture".to_owned()),
         Some(still) => tokio::select! {
-            frame = still => frame.ok(),
-            () = tokio::time::sleep(STILL_TIMEOUT) => None,
-            () = shared.stopped() => None,
-            _ = link.conn.closed() => None,
+            // A picture that is there goes out, whatever has become of the camera since.
+            biased;
+            Ok(frame) = still => Ok(frame),
+            Ok(state) = signal.wait_for(|state| state.lost().is_some()) => {
+                Err(state.lost().map_or_else(String::new, |lost| format!("no signal: {}", lost.reason)))
+            }
+            () = tokio::time::sleep(STILL_TIMEOUT) => Err("the camera gave no picture in time".to_owned()),
+            () = shared.stopped() => Err("the camera goes".to_owned()),
+            _ = link.conn.closed() => Err("the link is gone".to_owned()),
         },
     };
-    let Some(frame) = frame else {
-        let refusal = Refusal { reason: Reason::Busy, detail: "no picture could be taken".into(), retry: true };
-        return last_word(send, &WatchReply::Refusal(refusal)).await;
+    let frame = match frame {
+        Ok(frame) => frame,
+        Err(detail) => {
+            let refusal = Refusal { reason: Reason::Busy, detail, retry: true };
+            return last_word(send, &WatchReply::Refusal(refusal)).await;
+        }
     };
+    feed.sent(&frame);
     let mut stream = link.conn.open_uni().await?;
     let _ = stream.set_priority(PRIORITY);
     write_frame(&mut stream, request.watch, 0, &frame).await?;
@@ -136,6 +148,7 @@ async fn write_frame(stream: &mut SendStream, watch: u64, index: u64, frame: &En
         width: frame.width,
         height: frame.height,
         size: frame.jpeg.len() as u64,
+        slate: frame.slate,
     };
     io::write(stream, &header).await?;
     stream.write_chunk(frame.jpeg.clone()).await?;
@@ -150,6 +163,7 @@ enum End {
 
 struct Watch {
     link: Arc<Link>,
+    feed: Arc<Feed>,
     number: u64,
     pacer: Pacer,
     start: Instant,
@@ -165,18 +179,29 @@ impl Watch {
     async fn run(
         &mut self,
         shared: &Arc<Shared>,
-        feed: &Arc<Feed>,
         request: &WatchRequest,
+        send: &mut impl WriteHalf,
         recv: impl ReadHalf,
     ) -> &'static str {
+        let feed = self.feed.clone();
         let mut newest = feed.follow(request.size);
+        let mut signal = feed.signal();
         if feed.is_stopped() {
             // It ended before it was followed, and wakes nobody any more.
             return "the camera is no longer published";
         }
+        let mut told = Told { lost: false, wanted: request.signals };
+        if signal.borrow().lost().is_some() {
+            signal.mark_changed();
+            feed.want_slate();
+        }
         let (report_in, mut reports) = mpsc::channel(4);
         let reader = tokio::spawn(read_reports(recv, report_in));
-        let mut reported = tokio::time::Instant::now();
+        // Made once: with many viewers, what is made for each frame counts.
+        let silence = tokio::time::sleep(REPORTS_TIMEOUT);
+        let (conn, stopped) = (self.link.conn.clone(), shared.stopped());
+        let closed = conn.closed();
+        tokio::pin!(silence, stopped, closed);
         let why = loop {
             tokio::select! {
                 changed = newest.changed() => {
@@ -189,16 +214,21 @@ impl Watch {
                     }
                 }
                 Some(end) = self.ends.1.recv() => self.ended(&end),
+                Ok(()) = signal.changed() => {
+                    if told.tell(send, &mut signal).await.is_err() {
+                        break "the viewer takes nothing any more";
+                    }
+                }
                 report = reports.recv() => match report {
                     Some(report) => {
-                        reported = tokio::time::Instant::now();
+                        silence.as_mut().reset(tokio::time::Instant::now() + REPORTS_TIMEOUT);
                         self.report(&report);
                     }
                     None => break "the viewer has ended the watch",
                 },
-                () = tokio::time::sleep_until(reported + REPORTS_TIMEOUT) => break "the viewer has not reported for 30 s",
-                _ = self.link.conn.closed() => break "the link is gone",
-                () = shared.stopped() => break "the camera goes",
+                () = &mut silence => break "the viewer has not reported for 30 s",
+                _ = &mut closed => break "the link is gone",
+                () = &mut stopped => break "the camera goes",
             }
         };
         reader.abort();
@@ -206,7 +236,9 @@ impl Watch {
     }
 
     async fn offer(&mut self, frame: Arc<Encoded>) {
-        self.offered += 1;
+        // Slates say nothing of the viewer's speed: its pictures are judged.
+        let left_out = frame.slate.then_some(self.left_out);
+        self.offered += u64::from(!frame.slate);
         let dropped_before = self.pacer.dropped();
         match self.pacer.frame(steady_ms(self.start)) {
             Decision::Send(index) => self.send(index, frame).await,
@@ -220,6 +252,7 @@ impl Watch {
             // A frame that the viewer's own limit leaves out says nothing of its speed.
             Decision::Drop => self.left_out += self.pacer.dropped() - dropped_before,
         }
+        self.left_out = left_out.unwrap_or(self.left_out);
     }
 
     async fn send(&mut self, index: u64, frame: Arc<Encoded>) {
@@ -229,6 +262,7 @@ impl Watch {
             self.left_out += 1;
             return;
         };
+        self.feed.sent(&frame);
         let (reset, on_reset) = oneshot::channel();
         self.resets.insert(index, reset);
         let ends = self.ends.0.clone();
@@ -262,6 +296,29 @@ impl Watch {
         self.viewer.set_late(late);
         self.offered = 0;
         self.left_out = 0;
+    }
+}
+
+/// What a viewer knows of the signal.
+struct Told {
+    lost: bool,
+    /// Whether it understands.
+    wanted: bool,
+}
+
+impl Told {
+    /// Tells the newest state; that all is well only to who knows of a loss.
+    async fn tell(
+        &mut self,
+        send: &mut impl WriteHalf,
+        signal: &mut watch::Receiver<State>,
+    ) -> Result<(), StreamError> {
+        let lost = signal.borrow_and_update().lost().cloned();
+        if !self.wanted || (lost.is_none() && !self.lost) {
+            return Ok(());
+        }
+        self.lost = lost.is_some();
+        io::write(send, &WatchReply::Signal(Signal { lost })).await
     }
 }
 

@@ -17,7 +17,7 @@ use super::run::{connect, linked};
 use super::shared::{Shared, lock, now_us};
 use super::table::Entry;
 use crate::wire::limits::CAMERA_FRAME_BYTES_MAX;
-use crate::wire::{FrameHeader, Opening, Reason, Report, SizeClass, StreamInfo, WatchReply, WatchRequest};
+use crate::wire::{FrameHeader, Opening, Reason, Report, Signal, SizeClass, StreamInfo, WatchReply, WatchRequest};
 
 /// Frames that may wait for whoever draws or writes them.
 const FRAMES_WAITING_MAX: usize = 4;
@@ -116,6 +116,10 @@ pub struct WatchFrame {
     pub latency_error_us: u64,
     /// From capture to the finished JPEG, microseconds, by the camera's clock.
     pub encode_us: u64,
+    /// When it was whole here.
+    pub arrived: Instant,
+    /// Not a picture of the camera's: it says that there is none. It is in no count.
+    pub slate: bool,
 }
 
 /// What a watch brings.
@@ -125,8 +129,17 @@ pub enum WatchNews {
     Frame(WatchFrame),
     /// No frames for now, and why; the watch is opened again by itself.
     Paused(String),
-    /// Frames come again.
+    /// The watch is open again.
     Resumed(StreamInfo),
+    /// The camera has no pictures for now; slates come meanwhile.
+    NoSignal {
+        /// Why, as the camera says.
+        reason: String,
+        /// Since when, Unix microseconds by our clock.
+        since_us: u64,
+    },
+    /// The camera has pictures again.
+    Signal,
     /// The watch is over.
     Ended(WatchError),
 }
@@ -134,7 +147,7 @@ pub enum WatchNews {
 /// Counts of a watch, over all its links.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WatchCounts {
-    /// Frames that came whole.
+    /// Frames that came whole, slates aside.
     pub received: u64,
     /// Frames begun for this watch that never came whole.
     pub lost: u64,
@@ -208,6 +221,7 @@ impl WatchCounts {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     received: AtomicU64,
+    slates: AtomicU64,
     late: AtomicU64,
     bytes: AtomicU64,
     /// One more than the highest index that came whole.
@@ -221,7 +235,7 @@ impl Progress {
     fn counts(&self) -> WatchCounts {
         let received = self.received.load(Ordering::Relaxed);
         WatchCounts {
-            received,
+            received: received.saturating_sub(self.slates.load(Ordering::Relaxed)),
             lost: self.whole.load(Ordering::Relaxed).saturating_sub(received),
             late: self.late.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
@@ -253,11 +267,16 @@ impl Sink {
         let captured_us = clock.to_ours(header.captured_at_us);
         let latency_us = i64::try_from(i128::from(now_us()) - i128::from(captured_us)).unwrap_or(i64::MAX);
         let progress = &self.progress;
-        progress.received.fetch_add(1, Ordering::Relaxed);
-        progress.bytes.fetch_add(jpeg.len() as u64, Ordering::Relaxed);
-        if latency_us > self.deadline_us.load(Ordering::Relaxed) {
-            progress.late.fetch_add(1, Ordering::Relaxed);
+        if header.slate {
+            // First, so that no count takes it for a picture in between.
+            progress.slates.fetch_add(1, Ordering::Relaxed);
+        } else {
+            progress.bytes.fetch_add(jpeg.len() as u64, Ordering::Relaxed);
+            if latency_us > self.deadline_us.load(Ordering::Relaxed) {
+                progress.late.fetch_add(1, Ordering::Relaxed);
+            }
         }
+        progress.received.fetch_add(1, Ordering::Relaxed);
         let before = progress.whole.fetch_max(header.index.saturating_add(1), Ordering::Relaxed);
         // An older frame that was overtaken is left out: the newest one is on the screen already.
         if header.index >= before {
@@ -269,6 +288,8 @@ impl Sink {
                 latency_us,
                 latency_error_us: clock.estimate().map_or(u64::MAX, |estimate| estimate.error_us),
                 encode_us: header.encoded_at_us.saturating_sub(header.captured_at_us),
+                arrived: Instant::now(),
+                slate: header.slate,
             };
             if self.news.try_send(WatchNews::Frame(frame)).is_ok() {
                 progress.handed.fetch_max(header.index.saturating_add(1), Ordering::Relaxed);
@@ -340,8 +361,8 @@ impl Open {
         let peer = link.peer.name.clone();
         let broken = |error: StreamError| WatchError::Broken { peer: peer.clone(), reason: error.to_string() };
         let number = link.new_watch();
-        let request =
-            WatchRequest { watch: number, max_fps: options.max_fps, size: options.size, still: options.still };
+        let WatchOptions { max_fps, size, still } = options;
+        let request = WatchRequest { watch: number, max_fps, size, still, signals: true };
         let (mut send, mut recv) = link.conn.open_bi().await.map_err(|error| broken(error.into()))?;
         let _ = send.set_priority(2);
         // The first frame may overtake the answer: the sink stands ready before the request goes out.
@@ -369,42 +390,89 @@ impl Open {
                 Err(WatchError::Refused { peer, reason: refusal.reason, detail: io::clean(&refusal.detail) })
             }
             WatchReply::End(end) => Err(WatchError::Broken { peer, reason: io::clean(&end.detail) }),
+            WatchReply::Signal(_) => {
+                Err(WatchError::Broken { peer, reason: "it spoke of its signal before it answered".into() })
+            }
         }
     }
 
     /// Reports until the watch or the link ends; says why.
-    async fn run(&mut self) -> String {
+    async fn run(&mut self) -> Over {
         let mut reports = tokio::time::interval(REPORT_PERIOD);
         let Self { link, sink, tally, send, recv, .. } = self;
-        let reply = io::read::<WatchReply>(recv);
-        tokio::pin!(reply);
+        let reading = next_reply(recv);
+        tokio::pin!(reading);
+        // Only the newest word on the signal is worth telling, and a queue that is full must not hold up the reports.
+        let mut signal = None;
         loop {
             tokio::select! {
-                reply = &mut reply => return match reply {
+                (recv, reply) = &mut reading => match reply {
+                    Ok(WatchReply::Signal(news)) => {
+                        signal = Some(told(link, news));
+                        reading.set(next_reply(recv));
+                    }
                     Ok(WatchReply::End(end)) => {
                         last_frames(sink, end.begun).await;
-                        io::clean(&end.detail)
+                        return Over::Broken(io::clean(&end.detail));
                     }
-                    Ok(WatchReply::Refusal(refusal)) => io::clean(&refusal.detail),
-                    Ok(WatchReply::Info(_)) => "the camera answered twice".to_owned(),
-                    Err(error) => error.to_string(),
+                    Ok(WatchReply::Refusal(refusal)) => {
+                        return Over::Refused(refusal.reason, io::clean(&refusal.detail));
+                    }
+                    Ok(WatchReply::Info(_)) => return Over::Broken("the camera answered twice".to_owned()),
+                    Err(error) => return Over::Broken(error.to_string()),
                 },
+                Ok(place) = sink.news.reserve(), if signal.is_some() => {
+                    if let Some(news) = signal.take() {
+                        place.send(news);
+                    }
+                }
                 _ = reports.tick() => {
-                    let counts = sink.progress.counts();
                     let report = Report {
                         seen: sink.seen(),
-                        received: counts.received,
-                        late: counts.late,
+                        received: sink.progress.received.load(Ordering::Relaxed),
+                        late: sink.progress.late.load(Ordering::Relaxed),
                         decode_us: tally.decode_us.load(Ordering::Relaxed),
                     };
                     if let Err(error) = io::write(send, &report).await {
-                        return error.to_string();
+                        return Over::Broken(error.to_string());
                     }
                 }
-                () = link.leaving() => return "the link is being replaced".to_owned(),
-                () = sink.news.closed() => return "the viewer has gone".to_owned(),
+                () = link.leaving() => return Over::Broken("the link is being replaced".to_owned()),
+                () = sink.news.closed() => return Over::Broken("the viewer has gone".to_owned()),
             }
         }
+    }
+}
+
+/// Why a watch on one link is over.
+enum Over {
+    Broken(String),
+    /// A picture that was asked for and could not be taken, say.
+    Refused(Reason, String),
+}
+
+impl std::fmt::Display for Over {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Broken(why) | Self::Refused(_, why) => f.write_str(why),
+        }
+    }
+}
+
+/// What the camera says next. Gives the stream back, so that a read which must not be dropped can be followed by another.
+async fn next_reply(recv: &mut RecvStream) -> (&mut RecvStream, Result<WatchReply, StreamError>) {
+    let reply = io::read(recv).await;
+    (recv, reply)
+}
+
+/// What the camera says of its signal, for whoever watches.
+fn told(link: &Link, news: Signal) -> WatchNews {
+    match news.lost {
+        Some(lost) => {
+            let since_us = lock(&link.clock).to_ours(lost.since_us);
+            WatchNews::NoSignal { reason: io::clean(&lost.reason), since_us }
+        }
+        None => WatchNews::Signal,
     }
 }
 
@@ -440,12 +508,16 @@ impl Keeper {
         loop {
             let begun = Instant::now();
             let why = open.run().await;
-            debug!(peer = %self.peer.name, why, "a watch ended");
+            debug!(peer = %self.peer.name, %why, "a watch ended");
             drop(open);
+            if let (true, Over::Refused(reason, detail)) = (self.options.still, &why) {
+                let (peer, reason, detail) = (self.peer.name.clone(), *reason, detail.clone());
+                let _ = self.news.send(WatchNews::Ended(WatchError::Refused { peer, reason, detail })).await;
+            }
             if self.options.still || self.news.is_closed() || self.shared.is_stopped() {
                 return;
             }
-            if self.news.send(WatchNews::Paused(why)).await.is_err() {
+            if self.news.send(WatchNews::Paused(why.to_string())).await.is_err() {
                 return;
             }
             if begun.elapsed() < REOPEN_PAUSE {

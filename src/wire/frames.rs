@@ -357,6 +357,10 @@ pub struct WatchRequest {
     /// One picture of full quality, then the watch ends.
     #[n(3)]
     pub still: bool,
+    /// Whether the viewer understands [`WatchReply::Signal`]. Viewers of the first version do not.
+    #[n(4)]
+    #[cbor(skip_if = "is_false")]
+    pub signals: bool,
 }
 
 /// The camera's answers on a watch stream.
@@ -371,6 +375,30 @@ pub enum WatchReply {
     /// The watch ends.
     #[n(2)]
     End(#[n(0)] WatchEnd),
+    /// The camera has no picture, or has pictures again. Only for viewers that asked for it.
+    #[n(3)]
+    Signal(#[n(0)] Signal),
+}
+
+/// Whether the camera has pictures.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Signal {
+    /// Why not, while it has none.
+    #[n(0)]
+    pub lost: Option<Lost>,
+}
+
+/// No signal: until pictures come again, slates come in their place.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Lost {
+    /// Why, for people.
+    #[n(0)]
+    pub reason: String,
+    /// Since when, Unix microseconds by the camera's clock.
+    #[n(1)]
+    pub since_us: u64,
 }
 
 /// What will come.
@@ -449,6 +477,15 @@ pub struct FrameHeader {
     /// Bytes of the JPEG.
     #[n(7)]
     pub size: u64,
+    /// Not a picture of the camera's: it says in the camera's place that there is none.
+    #[n(8)]
+    #[cbor(skip_if = "is_false")]
+    pub slate: bool,
+}
+
+/// What is false is not written: a reader takes what is absent for false.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn bounded(field: &'static str, text: &str, bytes_max: usize) -> Result<(), WireError> {
@@ -524,6 +561,9 @@ impl Frame for WatchReply {
             }
             Self::Refusal(refusal) => bounded("detail", &refusal.detail, DETAIL_BYTES_MAX),
             Self::End(end) => bounded("detail", &end.detail, DETAIL_BYTES_MAX),
+            Self::Signal(signal) => {
+                signal.lost.as_ref().map_or(Ok(()), |lost| bounded("reason", &lost.reason, DETAIL_BYTES_MAX))
+            }
         }
     }
 }

@@ -10,8 +10,9 @@ pub mod limits;
 use minicbor::{Decode, Encode};
 
 pub use frames::{
-    Bye, Control, DeliveryReply, FrameHeader, Hello, Kind, Offer, Opening, Ping, Pong, Presence, Read, Reason, Receipt,
-    Refusal, Report, Resume, SizeClass, StreamInfo, Target, Typing, WatchEnd, WatchReply, WatchRequest, Welcome,
+    Bye, Control, DeliveryReply, FrameHeader, Hello, Kind, Lost, Offer, Opening, Ping, Pong, Presence, Read, Reason,
+    Receipt, Refusal, Report, Resume, Signal, SizeClass, StreamInfo, Target, Typing, WatchEnd, WatchReply,
+    WatchRequest, Welcome,
 };
 use limits::FRAME_BYTES_MAX;
 

@@ -16,6 +16,7 @@ mod peers;
 mod sealed;
 mod signed;
 mod streams;
+mod watch;
 
 pub(crate) fn miyu() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_miyu"));

@@ -175,6 +175,7 @@ struct Seen {
 fn plan() -> CameraPlan {
     CameraPlan {
         source: SourceSpec::Test,
+        bandwidth_bits: None,
         settings: Settings { size: Some((320, 240)), fps: 30.0, quality: 80, ..Settings::default() },
     }
 }

@@ -120,6 +120,7 @@ async fn answers_to_what_was_never_asked_are_ignored() {
             width: 1,
             height: 1,
             size: 8_000_000,
+            slate: false,
         };
         put(&mut frame, &header).await;
         let _ = frame.write_all(&[0; 1000]).await;
@@ -139,7 +140,7 @@ async fn a_watch_without_the_right_or_without_a_camera_is_refused_by_name() {
         let (bob, eve_id) = bob_and_eve(allow).await;
         let eve = Eve::enter(&bob, &eve_id).await;
         let (mut send, mut recv) = eve.conn.open_bi().await.unwrap();
-        let request = WatchRequest { watch: 0, max_fps: 0, size: wire::SizeClass::Full, still: false };
+        let request = WatchRequest { watch: 0, max_fps: 0, size: wire::SizeClass::Full, still: false, signals: false };
         put(&mut send, &Opening::Watch(request)).await;
         match get(&mut recv).await {
             Ok(WatchReply::Refusal(refusal)) => {
@@ -256,6 +257,20 @@ async fn the_words_of_a_peer_are_escaped_wherever_they_are_told() {
             _ => None,
         });
         assert_harmless(&told.await);
+    }
+    // Why a camera has no signal.
+    let answering = async {
+        let (mut send, mut recv) = eve.conn.accept_bi().await.unwrap();
+        let Ok(Opening::Watch(_)) = get(&mut recv).await else { panic!("no watch") };
+        put(&mut send, &WatchReply::Info(StreamInfo { width: 1, height: 1, fps_milli: 1, deadline_ms: 1 })).await;
+        let lost = wire::Lost { reason: WORDS.to_owned(), since_us: u64::MAX };
+        put(&mut send, &WatchReply::Signal(wire::Signal { lost: Some(lost) })).await;
+        (send, recv)
+    };
+    let (watch, _streams) = tokio::join!(bob.node().watch("eve", WatchOptions::default()), answering);
+    match watch.unwrap().next().await {
+        Some(WatchNews::NoSignal { reason, .. }) => assert_harmless(&reason),
+        other => panic!("{other:?}"),
     }
     eve.conn.close(4_u32.into(), WORDS.as_bytes());
     let told = bob.wait("the end of the link", |event| match event {

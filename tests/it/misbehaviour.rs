@@ -39,6 +39,7 @@ impl Three {
         let address = bob.start().await;
         let plan = CameraPlan {
             source: SourceSpec::Test,
+            bandwidth_bits: None,
             settings: Settings { size: Some((160, 120)), fps: 20.0, quality: 70, ..Settings::default() },
         };
         bob.node().publish(plan).await;
@@ -73,7 +74,7 @@ fn encoded<F: wire::Frame>(frame: &F) -> Vec<u8> {
 }
 
 fn watch_request(watch: u64) -> WatchRequest {
-    WatchRequest { watch, max_fps: 0, size: SizeClass::Full, still: false }
+    WatchRequest { watch, max_fps: 0, size: SizeClass::Full, still: false, signals: false }
 }
 
 fn now_us() -> u64 {
@@ -394,6 +395,7 @@ async fn frames_beyond_time(conn: &quinn::Connection, shift: i64) {
             width: 1,
             height: 1,
             size: 1,
+            slate: false,
         };
         put(&mut frame, &header).await;
         frame.write_all(b"j").await.unwrap();
@@ -524,6 +526,7 @@ async fn who_is_slow_on_purpose_is_given_up_by_name() {
     three.bob.start().await;
     let plan = CameraPlan {
         source: SourceSpec::Test,
+        bandwidth_bits: None,
         settings: Settings { size: Some((160, 120)), fps: 20.0, quality: 70, ..Settings::default() },
     };
     three.bob.node().publish(plan).await;

@@ -151,7 +151,7 @@ pub(crate) fn stored(history: &History, peer: Option<&PeerId>) -> Vec<Message> {
     history.page(&Query { peer, limit: 1_000, ..Query::default() }).unwrap()
 }
 
-/// A watch of a camera that was published a moment ago: publishing tells nobody when it is done.
+/// A watch of a camera that is published by now or will be in a moment.
 pub(crate) async fn watch_published(viewer: &Actor, camera: &str) -> WatchHandle {
     let opening = async {
         loop {

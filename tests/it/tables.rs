@@ -16,7 +16,7 @@ fn text(words: &str) -> DraftKind {
 
 fn plan() -> CameraPlan {
     let settings = Settings { size: Some((160, 120)), fps: 30.0, quality: 60, ..Settings::default() };
-    CameraPlan { source: SourceSpec::Test, settings }
+    CameraPlan { source: SourceSpec::Test, bandwidth_bits: None, settings }
 }
 
 fn names(list: &[&str]) -> Vec<String> {

@@ -1,5 +1,8 @@
 //! Promise 4: a slow or dead viewer never slows the camera or another viewer.
 
+mod many;
+mod signal;
+
 use std::net::SocketAddr;
 
 use minicbor::bytes::ByteArray;
@@ -15,6 +18,7 @@ use crate::support::{ALL, Actor, CHAT, PATIENCE, bare, entry, pair};
 fn plan(size: (u32, u32), fps: f32) -> CameraPlan {
     CameraPlan {
         source: SourceSpec::Test,
+        bandwidth_bits: None,
         settings: Settings { size: Some(size), fps, quality: 80, ..Settings::default() },
     }
 }
@@ -22,11 +26,17 @@ fn plan(size: (u32, u32), fps: f32) -> CameraPlan {
 async fn frame(watch: &mut WatchHandle) -> WatchFrame {
     loop {
         match tokio::time::timeout(PATIENCE, watch.next()).await.expect("a frame").expect("the watch is open") {
+            WatchNews::Frame(frame) if frame.slate => {}
             WatchNews::Frame(frame) => return frame,
             WatchNews::Ended(error) => panic!("{error}"),
-            WatchNews::Paused(_) | WatchNews::Resumed(_) => {}
+            WatchNews::Paused(_) | WatchNews::Resumed(_) | WatchNews::NoSignal { .. } | WatchNews::Signal => {}
         }
     }
+}
+
+/// Bob's camera, as alice sees it.
+async fn watch(alice: &Actor) -> WatchHandle {
+    alice.node().watch("bob", WatchOptions::default()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,6 +84,7 @@ async fn a_still_is_one_picture_of_full_quality() {
     bob.node()
         .publish(CameraPlan {
             source: SourceSpec::Test,
+            bandwidth_bits: None,
             settings: Settings { size: Some((320, 240)), fps: 30.0, quality: 20, ..Settings::default() },
         })
         .await;
@@ -96,13 +107,12 @@ async fn a_viewer_without_the_right_is_told_so() {
     assert!(matches!(error, WatchError::Refused { reason: Reason::NoCamera, .. }), "{error}");
 }
 
-/// Watches by hand and reads nothing at all.
-async fn dead_viewer(
+/// A link made by hand, and its control stream.
+async fn linked(
+    endpoint: &miyu::quic::Endpoint,
     camera: SocketAddr,
     key: &PublicKey,
-    identity: &Identity,
-) -> (quinn::Connection, miyu::quic::Endpoint) {
-    let endpoint = bare(identity);
+) -> (quinn::Connection, (quinn::SendStream, quinn::RecvStream)) {
     let conn = endpoint.dial(camera, key).unwrap().await.unwrap();
     let (mut send, mut recv) = conn.open_bi().await.unwrap();
     let hello = Hello {
@@ -114,12 +124,32 @@ async fn dead_viewer(
         agent: None,
     };
     send.write_all(&wire::encode(&Opening::Control(hello)).unwrap()).await.unwrap();
-    recv.read_exact(&mut [0; 4]).await.unwrap();
+    let _: wire::Welcome = read(&mut recv).await;
+    (conn, (send, recv))
+}
+
+/// The next frame of a stream.
+async fn read<F: wire::Frame>(recv: &mut quinn::RecvStream) -> F {
+    let mut length = [0; 4];
+    recv.read_exact(&mut length).await.unwrap();
+    let mut bytes = vec![0; wire::length(length).unwrap()];
+    recv.read_exact(&mut bytes).await.unwrap();
+    wire::decode(&bytes).unwrap()
+}
+
+/// Watches by hand and reads nothing at all.
+async fn dead_viewer(
+    camera: SocketAddr,
+    key: &PublicKey,
+    identity: &Identity,
+) -> (quinn::Connection, miyu::quic::Endpoint) {
+    let endpoint = bare(identity);
+    let (conn, control) = linked(&endpoint, camera, key).await;
     let (mut watch, reply) = conn.open_bi().await.unwrap();
-    let request = WatchRequest { watch: 0, max_fps: 0, size: SizeClass::Full, still: false };
+    let request = WatchRequest { watch: 0, max_fps: 0, size: SizeClass::Full, still: false, signals: false };
     watch.write_all(&wire::encode(&Opening::Watch(request)).unwrap()).await.unwrap();
     // Kept open, never read.
-    std::mem::forget((send, recv, watch, reply));
+    std::mem::forget((control, watch, reply));
     (conn, endpoint)
 }
 

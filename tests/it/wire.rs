@@ -3,8 +3,8 @@
 use minicbor::bytes::ByteArray;
 use miyu::wire::limits::{DETAIL_BYTES_MAX, FRAME_BYTES_MAX, NAME_BYTES_MAX};
 use miyu::wire::{
-    Bye, Control, DeliveryReply, Frame, FrameHeader, Hello, Kind, Offer, Opening, Ping, Read, Reason, Refusal, Report,
-    SizeClass, Target, WatchReply, WatchRequest, Welcome, WireError, decode, encode, length,
+    Bye, Control, DeliveryReply, Frame, FrameHeader, Hello, Kind, Lost, Offer, Opening, Ping, Read, Reason, Refusal,
+    Report, Signal, SizeClass, Target, WatchReply, WatchRequest, Welcome, WireError, decode, encode, length,
 };
 use proptest::prelude::*;
 
@@ -20,6 +20,24 @@ fn offer() -> Offer {
         mime: None,
         target: None,
     }
+}
+
+fn header() -> FrameHeader {
+    FrameHeader {
+        watch: 0,
+        seq: 0,
+        index: 0,
+        captured_at_us: 0,
+        encoded_at_us: 0,
+        width: 1,
+        height: 1,
+        size: 0,
+        slate: false,
+    }
+}
+
+fn lost(reason: String) -> WatchReply {
+    WatchReply::Signal(Signal { lost: Some(Lost { reason, since_us: 1_767_225_600_000_000 }) })
 }
 
 fn body<F: Frame>(frame: &F) -> Vec<u8> {
@@ -51,14 +69,45 @@ fn every_frame_comes_back_as_it_went() {
         camera: true,
         agent: None,
     }));
-    round_trip(Opening::Watch(WatchRequest { watch: u64::MAX, max_fps: 0, size: SizeClass::Quarter, still: true }));
+    round_trip(Opening::Watch(WatchRequest {
+        watch: u64::MAX,
+        max_fps: 0,
+        size: SizeClass::Quarter,
+        still: true,
+        signals: false,
+    }));
+    round_trip(Opening::Watch(WatchRequest {
+        watch: 1,
+        max_fps: 9,
+        size: SizeClass::Full,
+        still: false,
+        signals: true,
+    }));
     round_trip(DeliveryReply::Refusal(Refusal { reason: Reason::Conflict, detail: "x".into(), retry: false }));
     let target = Some(Target { id: ByteArray::from([4; 16]), yours: true });
     for kind in [Kind::Deletion, Kind::Edit, Kind::Reaction, Kind::Text] {
         round_trip(Opening::Deliver(Offer { kind, target, ..offer() }));
     }
     round_trip(Control::Read(Read { id: ByteArray::from([5; 16]) }));
+    round_trip(lost("the cable".into()));
+    round_trip(WatchReply::Signal(Signal { lost: None }));
+    round_trip(FrameHeader { slate: true, ..header() });
+    round_trip(header());
     round_trip(Report { seen: 1, received: 2, late: 3, decode_us: 4 });
+}
+
+/// The examples of `docs/protocol.md`, and that what is false costs nothing: frames of the first version stay as they
+/// were.
+#[test]
+fn signals_and_slates_are_these_bytes() {
+    assert_eq!(body(&WatchReply::Signal(Signal { lost: None })), [0x82, 0x03, 0x81, 0xa0]);
+    let bytes = body(&lost("unplugged".into()));
+    assert_eq!(bytes[..8], [0x82, 0x03, 0x81, 0xa1, 0x00, 0xa2, 0x00, 0x69]);
+    assert_eq!(bytes[8..], [b"unplugged".as_slice(), &[0x01, 0x1b, 0, 6, 0x47, 0x48, 0x46, 0x20, 0x40, 0]].concat());
+    assert_eq!(body(&header()), [0xa8, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 1, 6, 1, 7, 0]);
+    assert_eq!(body(&FrameHeader { slate: true, ..header() })[17..], [8, 0xf5]);
+    let request = WatchRequest { watch: 0, max_fps: 0, size: SizeClass::Half, still: false, signals: false };
+    assert_eq!(body(&Opening::Watch(request))[3..], [0xa4, 0, 0, 1, 0, 2, 1, 3, 0xf4]);
 }
 
 #[test]
@@ -92,13 +141,14 @@ fn bounds_are_kept_in_both_directions() {
     assert!(matches!(encode(&Opening::Deliver(unnumbered)), Err(WireError::Field { field: "seq", .. })));
     let long = Control::Bye(Bye { detail: "d".repeat(DETAIL_BYTES_MAX + 1) });
     assert!(matches!(encode(&long), Err(WireError::Field { field: "detail", .. })));
+    let long = lost("r".repeat(DETAIL_BYTES_MAX + 1));
+    assert!(matches!(encode(&long), Err(WireError::Field { field: "reason", .. })));
     assert!(matches!(length((FRAME_BYTES_MAX as u32 + 1).to_be_bytes()), Err(WireError::TooLong { .. })));
     assert!(matches!(length(u32::MAX.to_be_bytes()), Err(WireError::TooLong { .. })));
     let mut trailing = body(&Control::Ping(Ping { number: 1 }));
     trailing.push(0);
     assert_eq!(decode::<Control>(&trailing), Err(WireError::Trailing(1)));
-    let zero =
-        FrameHeader { watch: 0, seq: 0, index: 0, captured_at_us: 0, encoded_at_us: 0, width: 0, height: 1, size: 0 };
+    let zero = FrameHeader { width: 0, ..header() };
     assert!(matches!(encode(&zero), Err(WireError::Field { field: "width", .. })));
 }
 

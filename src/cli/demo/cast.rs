@@ -55,6 +55,7 @@ impl Cast {
         alice.start().await?;
         let plan = CameraPlan {
             source: SourceSpec::Test,
+            bandwidth_bits: None,
             settings: CameraSettings { size: Some((640, 480)), fps: 30.0, quality: 85, ..CameraSettings::default() },
         };
         camera.node()?.publish(plan).await;

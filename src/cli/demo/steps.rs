@@ -157,7 +157,7 @@ async fn camera(cast: &mut Cast, seen: &mut Seen, seconds: u64) -> Result<String
             () = tokio::time::sleep_until(end.into()) => break,
         };
         match news {
-            Some(WatchNews::Frame(frame)) => {
+            Some(WatchNews::Frame(frame)) if !frame.slate => {
                 latencies.push(frame.latency_us);
                 first.get_or_insert_with(|| frame.clone());
                 last = Some(frame);

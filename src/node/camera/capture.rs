@@ -1,0 +1,169 @@
+//! The capture thread: opens the source, takes its pictures, and makes JPEGs of them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tracing::{debug, info};
+
+use super::quality::Quality;
+use super::{CameraPlan, Encoded, Feed, Opener, Shape};
+use crate::media::camera::{Captured, Picture, Source};
+use crate::media::jpeg::JpegError;
+use crate::node::shared::{lock, now_us, steady_ms};
+use crate::wire::SizeClass;
+use crate::wire::limits::CAMERA_FRAME_BYTES_MAX;
+
+/// Quality of a still picture that was asked for.
+const STILL_QUALITY: u8 = 95;
+/// A source that fails is asked again after this long, doubling to the longest.
+const RETRY_MIN: Duration = Duration::from_millis(250);
+const RETRY_MAX: Duration = Duration::from_secs(8);
+/// A source that has worked for this long is asked soon again.
+const STEADY: Duration = Duration::from_secs(2);
+const SLEEP_STEP: Duration = Duration::from_millis(50);
+/// The classes, and by what each side is divided.
+const CLASSES: [(SizeClass, u32); 3] = [(SizeClass::Full, 1), (SizeClass::Half, 2), (SizeClass::Quarter, 4)];
+
+/// What the thread works with.
+pub(super) struct Capture {
+    feed: Arc<Feed>,
+    opener: Opener,
+    quality: Quality,
+}
+
+/// Frames that are ready to go out, each for its class.
+type Ready = Vec<(SizeClass, Arc<Encoded>)>;
+
+fn not_encoded(error: JpegError) -> String {
+    format!("a frame could not be encoded: {error}")
+}
+
+impl Capture {
+    pub(super) fn new(feed: Arc<Feed>, plan: &CameraPlan, opener: Opener) -> Self {
+        Self { feed, opener, quality: Quality::new(plan.settings.quality, plan.bandwidth_bits) }
+    }
+
+    /// Opens the source again and again, with pauses, until the feed ends. The first attempt is told to `opened`.
+    pub(super) fn run(mut self, opened: &Sender<()>) {
+        let mut pause = RETRY_MIN;
+        while !self.feed.is_stopped() {
+            let source = (self.opener.0)();
+            self.feed.round();
+            let begun = Instant::now();
+            match source {
+                Ok(source) => {
+                    let (width, height) = source.size();
+                    *lock(&self.feed.shape) = Shape { width, height, fps: source.fps() };
+                    let _ = opened.send(());
+                    self.film(source);
+                    if begun.elapsed() > STEADY {
+                        pause = RETRY_MIN;
+                    }
+                }
+                Err(error) => {
+                    self.feed.lose(&error.to_string());
+                    let _ = opened.send(());
+                }
+            }
+            self.sleep(pause);
+            pause = (pause * 2).min(RETRY_MAX);
+        }
+    }
+
+    /// Captures until the source fails or the feed ends.
+    fn film(&mut self, mut source: Box<dyn Source>) {
+        info!(source = %source.describe(), "camera");
+        while !self.feed.is_stopped() {
+            let captured = source.next();
+            self.feed.round();
+            let shared = match &captured {
+                Ok(captured) => self.share(captured, source.as_ref()),
+                Err(error) => Err(error.to_string()),
+            };
+            if let Err(problem) = shared {
+                self.feed.lose(&problem);
+            }
+            if captured.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Sleeps in short steps: a feed that ends must not wait for its camera. Each step shows that the thread lives.
+    fn sleep(&self, length: Duration) {
+        let end = Instant::now() + length;
+        while !self.feed.is_stopped() && Instant::now() < end {
+            std::thread::sleep(SLEEP_STEP);
+            self.feed.round();
+        }
+    }
+
+    /// Encodes for every class that somebody follows, and hands over.
+    fn share(&mut self, captured: &Captured, source: &dyn Source) -> Result<(), String> {
+        let passes = matches!(captured.picture, Picture::Jpeg(_));
+        self.feed.passes.store(passes, Ordering::Relaxed);
+        if self.quality.look(self.feed.load(passes)) {
+            debug!(quality = self.quality.quality(), share = self.quality.share(), "the shared quality");
+        }
+        self.serve_stills(captured)?;
+        let ready = if self.quality.takes() { self.encode(captured)? } else { Ready::new() };
+        self.feed.picture_ms.store(steady_ms(self.feed.start), Ordering::Relaxed);
+        // Before the pictures: what follows in a class is no slate.
+        self.feed.found(|| source.describe());
+        for (size, frame) in ready {
+            self.feed.class(size).send_replace(Some(frame));
+        }
+        Ok(())
+    }
+
+    fn encode(&self, captured: &Captured) -> Result<Ready, String> {
+        let followed = CLASSES.into_iter().filter(|(size, _)| self.feed.class(*size).receiver_count() > 0);
+        if let Picture::Jpeg(bytes) = &captured.picture {
+            // Taken through untouched: all classes have the same.
+            let frame = Arc::new(self.encoded(captured, captured.width, captured.height, bytes.clone())?);
+            return Ok(followed.map(|(size, _)| (size, frame.clone())).collect());
+        }
+        let encoded = followed.map(|(size, part)| {
+            let encoded = captured.picture.encode(part, self.quality.quality()).map_err(not_encoded)?;
+            let frame = self.encoded(captured, encoded.width, encoded.height, encoded.jpeg)?;
+            Ok((size, Arc::new(frame)))
+        });
+        encoded.collect()
+    }
+
+    /// A frame as it goes out; one that the wire does not take is said here, not blamed on a viewer.
+    fn encoded(&self, captured: &Captured, width: u32, height: u32, jpeg: Bytes) -> Result<Encoded, String> {
+        if jpeg.len() as u64 > CAMERA_FRAME_BYTES_MAX {
+            return Err(format!(
+                "a frame of {} bytes is over the limit of {CAMERA_FRAME_BYTES_MAX}: lower --size or --quality",
+                jpeg.len()
+            ));
+        }
+        self.feed.encoded.fetch_add(1, Ordering::Relaxed);
+        Ok(Encoded {
+            seq: captured.seq,
+            captured_at_us: captured.captured_at_us,
+            encoded_at_us: now_us(),
+            width,
+            height,
+            jpeg,
+            slate: false,
+        })
+    }
+
+    fn serve_stills(&self, captured: &Captured) -> Result<(), String> {
+        let stills = std::mem::take(&mut *lock(&self.feed.stills));
+        if stills.is_empty() {
+            return Ok(());
+        }
+        let encoded = captured.picture.encode(1, STILL_QUALITY).map_err(not_encoded)?;
+        let frame = Arc::new(self.encoded(captured, encoded.width, encoded.height, encoded.jpeg)?);
+        for still in stills {
+            let _ = still.send(frame.clone());
+        }
+        Ok(())
+    }
+}
