@@ -17,6 +17,7 @@ mod print;
 mod run;
 mod save;
 mod send;
+mod service;
 mod sign;
 mod speed;
 mod stego;

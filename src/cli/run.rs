@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::node::Loaded;
 use super::print::{Printer, count, shown, size};
+use super::service::Service;
 use super::{Failure, Global, Outcome, node, save};
 use crate::identity::fingerprint;
 use crate::media::camera::{Settings, SourceSpec};
@@ -73,6 +74,8 @@ async fn serve(loaded: &Loaded, options: &RunOptions, plan: Option<CameraPlan>, 
         node.publish(plan).await;
     }
     let saving = options.save.clone().map(|folder| Saving { folder, history: node.history() });
+    let mut service = Service::new();
+    service.ready(&node);
     let stop = node::interrupted();
     tokio::pin!(stop);
     let mut hangups = node::Hangups::new();
@@ -82,11 +85,17 @@ async fn serve(loaded: &Loaded, options: &RunOptions, plan: Option<CameraPlan>, 
                 Some(event) => show(&event, saving.as_ref(), printer),
                 None => break,
             },
-            // What came of it is told by events.
-            () = hangups.next() => drop(node.reload().await),
+            () = hangups.next() => {
+                service.reloading();
+                // What came of it is told by events.
+                drop(node.reload().await);
+                service.reloaded();
+            }
+            () = service.due() => service.look(&node),
             () = &mut stop => break,
         }
     }
+    service.stopping();
     printer.note("stopping");
     node.shutdown().await;
     // What came in the meantime is on disk, and is told.

@@ -109,6 +109,9 @@ async fn carry_out(shared: Arc<Shared>, command: Command) {
             }
             let _ = reply.send(());
         }
+        Command::Answer { reply } => {
+            let _ = reply.send(());
+        }
         Command::Typing { peer, active } => {
             let link = shared.entry(&peer).and_then(|entry| shared.link_to(&entry.id));
             if let Some(link) = link {

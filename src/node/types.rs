@@ -154,6 +154,11 @@ pub enum Command {
         /// Told when it is published.
         reply: oneshot::Sender<()>,
     },
+    /// Does nothing: for whoever asks whether commands are carried out at all.
+    Answer {
+        /// Told when it is its turn.
+        reply: oneshot::Sender<()>,
+    },
     /// See [`super::Node::typing`].
     Typing {
         /// Name in the table.

@@ -14,6 +14,8 @@ mod history;
 mod keys;
 mod peers;
 mod sealed;
+#[cfg(target_os = "linux")]
+mod service;
 mod signed;
 mod streams;
 mod watch;
