@@ -3,31 +3,47 @@
 //! Every source is a [`Source`]: it blocks until its next frame is due and hands it over. A frame
 //! is either a JPEG that goes out as it is, or pixels that the caller encodes.
 
+pub mod choose;
+pub mod controls;
+mod devices;
+mod error;
 mod fit;
 mod folder;
 mod mjpeg;
+#[cfg(all(feature = "camera", any(target_os = "macos", windows)))]
+mod other;
 mod pace;
 pub mod pattern;
 mod picture;
+pub mod raw;
+#[cfg(all(feature = "camera", target_os = "linux"))]
+mod rpicam;
 mod scale;
 mod settings;
 mod slate;
+mod turn;
+#[cfg(all(feature = "camera", target_os = "linux"))]
+mod v4l2;
 
+pub use controls::{Control, ControlError, ControlKind};
+pub use devices::{Camera, Format, Mode, controls, devices, set_controls};
+pub use error::CameraError;
 pub use folder::{FOLDER_CACHE_BYTES_MAX, FOLDER_PICTURES_MAX, Folder};
 pub use mjpeg::Mjpeg;
 pub use pace::Pace;
 pub use pattern::{Stamp, TestPattern, read_back};
 pub use picture::{Encoded, Picture};
+#[cfg(all(feature = "camera", target_os = "linux"))]
+pub use rpicam::Rpicam;
 pub use scale::{scale, scale_yuv};
-pub use settings::{ControlValue, Flip, Rotation, Settings};
+pub use settings::{ControlValue, Flip, Rotation, Settings, parse_size};
 pub use slate::slate;
+pub use turn::{Turn, turn_rgb, turn_yuv};
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-use super::jpeg::JpegError;
 
 /// Smallest side of a camera picture, in pixels.
 pub const SIDE_MIN: u32 = 16;
@@ -119,6 +135,18 @@ impl FromStr for SourceSpec {
     }
 }
 
+impl SourceSpec {
+    /// The same with a relative path seen from `folder`.
+    pub fn within(self, folder: &Path) -> SourceSpec {
+        match self {
+            SourceSpec::Mjpeg(path) => SourceSpec::Mjpeg(folder.join(path)),
+            SourceSpec::Folder(path) => SourceSpec::Folder(folder.join(path)),
+            // A device is named absolutely, or by a number.
+            other => other,
+        }
+    }
+}
+
 impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,122 +158,31 @@ impl fmt::Display for SourceSpec {
     }
 }
 
-/// Why a camera source does not open or has no frame.
-#[derive(Debug, thiserror::Error)]
-pub enum CameraError {
-    /// The text names no source.
-    #[error("{text:?} names no camera source")]
-    UnknownSource {
-        /// What was written.
-        text: String,
-    },
-    /// A side out of bounds.
-    #[error("camera size {width}x{height}: each side must be {SIDE_MIN} to {SIDE_MAX} pixels")]
-    Size {
-        /// Width asked for.
-        width: u32,
-        /// Height asked for.
-        height: u32,
-    },
-    /// A frame rate out of bounds.
-    #[error("camera rate of {fps} frames a second: must be {FPS_MIN} to {FPS_MAX}")]
-    Fps {
-        /// Rate asked for.
-        fps: f32,
-    },
-    /// A quality out of bounds.
-    #[error("JPEG quality {quality}: must be {QUALITY_MIN} to {QUALITY_MAX}")]
-    Quality {
-        /// Quality asked for.
-        quality: u8,
-    },
-    /// This program was built without that kind of source.
-    #[error("camera source {source_name} is not in this build of miyu")]
-    NotInThisBuild {
-        /// The source as written.
-        source_name: String,
-    },
-    /// A file or folder could not be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file holds no JPEG that decodes.
-    #[error("{} holds no whole JPEG ({broken} broken)", path.display())]
-    NoFrames {
-        /// The file.
-        path: PathBuf,
-        /// Pictures that began and were unusable.
-        broken: u64,
-    },
-    /// The folder holds no picture that decodes.
-    #[error("folder {} holds no picture that can be read ({skipped} skipped)", path.display())]
-    NoPictures {
-        /// The folder.
-        path: PathBuf,
-        /// Files with a picture's name that could not be decoded.
-        skipped: usize,
-    },
-    /// The folder holds more than [`FOLDER_PICTURES_MAX`] pictures.
-    #[error("folder {} holds more than {FOLDER_PICTURES_MAX} pictures", path.display())]
-    TooManyPictures {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A frame could not be scaled or decoded.
-    #[error("camera frame: {0}")]
-    Jpeg(#[from] JpegError),
-}
-
-impl CameraError {
-    /// The mend, where there is one that the message does not hold.
-    pub fn hint(&self) -> Option<String> {
-        const SYNTAX: &str = "sources are: test, v4l2:/dev/video0, rpicam, FILE.mjpeg, or a folder of pictures";
-        Some(match self {
-            CameraError::UnknownSource { .. } => SYNTAX.into(),
-            CameraError::NotInThisBuild { .. } => {
-                "use test, FILE.mjpeg or a folder of pictures, or a build that has it".into()
-            }
-            CameraError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => SYNTAX.into(),
-            CameraError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotADirectory => SYNTAX.into(),
-            CameraError::NoFrames { .. } => {
-                "the file must be JPEG pictures one after the other, as rpicam-vid --codec mjpeg writes".into()
-            }
-            CameraError::NoPictures { .. } => {
-                "put .jpg, .jpeg, .png, .webp, .bmp or .gif files directly into it".into()
-            }
-            CameraError::TooManyPictures { .. } => "point at a smaller folder, or make an .mjpeg file of them".into(),
-            CameraError::Jpeg(error) => return error.hint(),
-            CameraError::Size { .. }
-            | CameraError::Fps { .. }
-            | CameraError::Quality { .. }
-            | CameraError::Io { .. } => {
-                return None;
-            }
-        })
-    }
-}
-
 /// Opens a source.
 ///
 /// # Errors
-/// [`CameraError`], also for settings out of bounds and for sources that this build lacks.
+/// [`CameraError`], also for settings out of bounds and for sources that this build lacks. Calling again may succeed:
+/// nothing of a camera that failed is kept open.
 pub fn open(spec: &SourceSpec, settings: &Settings) -> Result<Box<dyn Source>, CameraError> {
     settings.check()?;
-    Ok(match spec {
+    let source: Box<dyn Source> = match spec {
         SourceSpec::Test => {
             let (width, height) = settings.size.unwrap_or(SIZE_DEFAULT);
             Box::new(pattern::TestSource::new(width, height, settings.fps))
         }
         SourceSpec::Mjpeg(path) => Box::new(Mjpeg::open(path, settings)?),
         SourceSpec::Folder(path) => Box::new(Folder::open(path, settings)?),
-        SourceSpec::V4l2(_) | SourceSpec::Rpicam => {
-            return Err(CameraError::NotInThisBuild { source_name: spec.to_string() });
-        }
-    })
+        #[cfg(all(feature = "camera", target_os = "linux"))]
+        SourceSpec::V4l2(path) => Box::new(v4l2::V4l2::open(path, settings)?),
+        // It turns most pictures itself.
+        #[cfg(all(feature = "camera", target_os = "linux"))]
+        SourceSpec::Rpicam => return Rpicam::default().open(settings),
+        #[cfg(all(feature = "camera", any(target_os = "macos", windows)))]
+        SourceSpec::V4l2(path) => Box::new(other::Other::open(path, settings)?),
+        #[cfg(not(all(feature = "camera", target_os = "linux")))]
+        _ => return Err(CameraError::NotInThisBuild { source_name: spec.to_string() }),
+    };
+    Ok(turn::Turned::wrap(source, settings.rotate, settings.flip))
 }
 
 /// Microseconds of Unix time now; 0 for a clock that stands before 1970.

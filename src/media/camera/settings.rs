@@ -61,6 +61,12 @@ impl Settings {
     }
 }
 
+/// Reads a size such as `640x480`; `None` for a text that is none.
+pub fn parse_size(text: &str) -> Option<(u32, u32)> {
+    let (width, height) = text.split_once(['x', 'X'])?;
+    Some((width.parse().ok()?, height.parse().ok()?))
+}
+
 /// How far a picture is turned, clockwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rotation {

@@ -4,13 +4,16 @@
 //! data ended early), and a camera frame that is partly invented is worse than one frame less.
 
 mod cutter;
+mod tables;
 mod yuv;
 
 pub use cutter::{Cutter, FRAME_BYTES_MAX, SEGMENTS_MAX};
+pub use tables::with_huffman_tables;
+pub use turbojpeg::TransformOp as Transformation;
 pub(crate) use yuv::bytes as yuv_bytes;
 pub use yuv::{Plane, Yuv, encode_yuv};
 
-use turbojpeg::{Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp};
+use turbojpeg::{Compressor, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp, Transform, Transformer};
 
 /// Most pixels of a picture that is decoded (64 megapixels).
 pub const PIXELS_MAX: u64 = 64 * 1_000_000;
@@ -226,6 +229,25 @@ pub fn verify(jpeg: &[u8]) -> Result<Info, JpegError> {
     let (_, info) = open(jpeg)?;
     decode_scaled(jpeg, |_| ScalingFactor::ONE_EIGHTH)?;
     Ok(info)
+}
+
+/// Turns or mirrors without loss: the coefficients are moved, nothing is decoded. `None` where a block would be cut
+/// by the edge of the picture, so that it cannot be done in full.
+///
+/// # Errors
+/// As [`decode`].
+pub fn transform(jpeg: &[u8], how: Transformation) -> Result<Option<Vec<u8>>, JpegError> {
+    let (_, info) = open(jpeg)?;
+    let fail = |error| damaged(jpeg, error);
+    let mut exact = Transform::op(how);
+    exact.perfect = true;
+    match Transformer::new().map_err(fail)?.transform_to_vec(&exact, jpeg) {
+        Ok(turned) => Ok(Some(turned)),
+        // libjpeg-turbo tells the reason in words alone. No picture has blocks of more than 32 pixels, so one with
+        // sides in whole 32s was refused for another reason.
+        Err(error) if info.width.is_multiple_of(32) && info.height.is_multiple_of(32) => Err(damaged(jpeg, error)),
+        Err(_) => Ok(None),
+    }
 }
 
 /// A decompressor that has read the header of `jpeg`, and what it read.

@@ -1,9 +1,12 @@
 //! Pictures, camera sources and clips.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cameras;
 mod clips;
 mod jpegs;
 mod pictures;
+#[cfg(all(feature = "camera", target_os = "linux"))]
+mod real_cameras;
 mod sources;
 mod views;
 
