@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand. Results go to stdout (one JSON object a line with `--json`), logs and
 //! progress to stderr. Exit status 0 done, 1 failed, 2 wrong usage.
 
+mod camera;
 mod decrypt;
 mod demo;
 mod encrypt;
@@ -83,7 +84,7 @@ enum Command {
     /// A headless peer: receive, store, print what happens
     Run(run::RunOptions),
     /// A headless peer that publishes a camera
-    Camera(run::CameraOptions),
+    Camera(camera::Options),
     /// Send a text, a picture, a clip or a file, and wait for the receipt
     Send(send::Options),
     /// Receive a peer's camera
@@ -141,7 +142,7 @@ fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
         Command::Speed(options) => speed::run(options, printer),
         Command::Ping(options) => block_on(ping::run(options, global, printer)),
         Command::Run(options) => block_on(run::run(options, global, printer)),
-        Command::Camera(options) => block_on(run::camera(options, global, printer)),
+        Command::Camera(options) => block_on(camera::run(options, global, printer)),
         Command::Send(options) => block_on(send::run(options, global, printer)),
         Command::Watch(options) => block_on(watch::run(options, global, printer)),
         Command::Demo(options) => block_on(demo::run(options, printer)),

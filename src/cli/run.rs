@@ -1,4 +1,4 @@
-//! `miyu run` and `miyu camera`: the headless peer.
+//! The headless peer: `miyu run`, and what `miyu camera` does beside its camera.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,6 @@ use super::print::{Printer, count, shown, size};
 use super::service::Service;
 use super::{Failure, Global, Outcome, node, save};
 use crate::identity::fingerprint;
-use crate::media::camera::{Settings, SourceSpec};
 use crate::node::history::{History, Kind};
 use crate::node::{Arrived, CameraPlan, Direction, Event, Role};
 
@@ -21,46 +20,18 @@ pub(super) struct RunOptions {
     save: Option<PathBuf>,
 }
 
-/// Flags of `miyu camera`.
-#[derive(Debug, clap::Args)]
-pub(super) struct CameraOptions {
-    /// test (a moving pattern), FILE.mjpeg or a FOLDER of pictures
-    #[arg(long, value_name = "SOURCE")]
-    source: SourceSpec,
-    /// Width and height in pixels [default: the source's own; 640x480 for the test pattern]
-    #[arg(long, value_name = "WxH", value_parser = picture_size)]
-    size: Option<(u32, u32)>,
-    /// Frames a second
-    #[arg(long, value_name = "N", default_value_t = crate::media::camera::FPS_DEFAULT)]
-    fps: f32,
-    /// JPEG quality, 1 to 100
-    #[arg(long, value_name = "Q", default_value_t = crate::media::camera::QUALITY_DEFAULT)]
-    quality: u8,
-    #[command(flatten)]
-    run: RunOptions,
-}
-
-fn picture_size(text: &str) -> Result<(u32, u32), String> {
-    let wrong = || format!("{text:?} is no size: write it as 640x480");
-    let (width, height) = text.split_once(['x', 'X']).ok_or_else(wrong)?;
-    Ok((width.parse().map_err(|_| wrong())?, height.parse().map_err(|_| wrong())?))
-}
-
 pub(super) async fn run(options: &RunOptions, global: &Global, printer: &Printer) -> Outcome {
     let loaded = node::load(global)?;
     serve(&loaded, options, None, printer).await
 }
 
-pub(super) async fn camera(options: &CameraOptions, global: &Global, printer: &Printer) -> Outcome {
-    let settings = Settings { size: options.size, fps: options.fps, quality: options.quality, ..Settings::default() };
-    // A wrong path is said now, before anything listens.
-    drop(crate::media::camera::open(&options.source, &settings)?);
-    let loaded = node::load(global)?;
-    let plan = CameraPlan { source: options.source.clone(), settings, bandwidth_bits: None };
-    serve(&loaded, &options.run, Some(plan), printer).await
-}
-
-async fn serve(loaded: &Loaded, options: &RunOptions, plan: Option<CameraPlan>, printer: &Printer) -> Outcome {
+/// A headless peer until it is interrupted; with a plan it publishes a camera.
+pub(super) async fn serve(
+    loaded: &Loaded,
+    options: &RunOptions,
+    plan: Option<CameraPlan>,
+    printer: &Printer,
+) -> Outcome {
     if let Some(folder) = &options.save {
         std::fs::create_dir_all(folder).map_err(|error| Failure::file("make the folder", folder, &error))?;
     }

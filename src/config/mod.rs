@@ -3,6 +3,7 @@
 //! A [`Config`] that exists is valid; every fault of a file is reported with its line and its mend.
 
 mod address;
+mod camera;
 mod fault;
 mod section;
 mod table;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use crate::crypto::sm2::PublicKey;
 use crate::identity::PeerId;
+use crate::media::camera::{Settings, SourceSpec};
 
 pub use address::{Address, AddressError, HOST_BYTES_MAX};
 pub use fault::{ConfigError, ConfigErrors, FAULTS_MAX};
@@ -44,6 +46,8 @@ pub const NEW_HANDSHAKE_MINUTES_MAX: u64 = 24 * 60;
 pub const QUOTA_GIB_DEFAULT: u64 = 16;
 /// The largest quota in GiB.
 pub const QUOTA_GIB_MAX: u64 = 1 << 20;
+/// The largest bandwidth of a camera in Mbit a second.
+pub const BANDWIDTH_MBIT_MAX: f64 = 100_000.0;
 /// The longest time that messages can be kept in days: a hundred years.
 pub const KEEP_DAYS_MAX: u64 = 36_500;
 
@@ -60,6 +64,8 @@ pub struct Config {
     pub link: LinkSettings,
     /// What is kept of the history, and what others learn of our reading.
     pub history: HistorySettings,
+    /// The camera that `miyu camera` publishes.
+    pub camera: CameraSettings,
     // the line of each peer's key, for `check_own_key`
     key_lines: Vec<usize>,
 }
@@ -142,6 +148,17 @@ impl Default for HistorySettings {
     fn default() -> Self {
         HistorySettings { read_receipts: true, keep: None, keep_bytes: None, quota_bytes: QUOTA_GIB_DEFAULT << 30 }
     }
+}
+
+/// The `[camera]` part.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CameraSettings {
+    /// Where frames come from; `None` where the table does not say.
+    pub source: Option<SourceSpec>,
+    /// Size, rate, quality, rotation, flip and controls, within their bounds.
+    pub settings: Settings,
+    /// Bits a second that all viewers together may take; `None` for as many as there are.
+    pub bandwidth_bits: Option<u64>,
 }
 
 /// A name that the table does not have, with the one that was probably meant.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::camera;
 use super::fault::{Faults, shown};
 use super::section::{Faulty, Section, suggest};
 use super::{
@@ -18,7 +19,7 @@ use super::{
 use crate::crypto::sm2::PublicKey;
 use crate::identity::{PeerId, parse_key_line};
 
-const TOP_KEYS: &[&str] = &["me", "peer", "link", "history"];
+const TOP_KEYS: &[&str] = &["me", "peer", "link", "history", "camera"];
 const ME_KEYS: &[&str] = &["name", "key", "listen", "data"];
 const PEER_KEYS: &[&str] = &["name", "key", "address", "allow"];
 const LINK_KEYS: &[&str] = &["key_update_minutes", "new_handshake_minutes"];
@@ -109,12 +110,18 @@ fn read_root(root: &DeTable<'_>, path: &Path, faults: &mut Faults<'_>) -> Option
         Ok(Some(section)) => read_history(&section, faults),
         Ok(None) | Err(Faulty) => HistorySettings::default(),
     };
-    Some(Config { path: path.to_path_buf(), me: me?, peers, link, history, key_lines })
+    let camera = camera::read(&top, &folder_of(path), faults);
+    Some(Config { path: path.to_path_buf(), me: me?, peers, link, history, camera, key_lines })
+}
+
+/// Where relative paths of the table begin.
+fn folder_of(path: &Path) -> PathBuf {
+    absolute(path).parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
 fn read_me(section: &Section<'_, '_>, path: &Path, faults: &mut Faults<'_>) -> Option<Me> {
     section.refuse_unknown(ME_KEYS, faults);
-    let folder = absolute(path).parent().map(Path::to_path_buf).unwrap_or_default();
+    let folder = folder_of(path);
     let name = section.required("name", ME_NAME, faults).and_then(|(at, text)| check_name(text, at, faults));
     let key = section.required("key", ME_KEY, faults).and_then(|(at, text)| check_key_file(text, at, &folder, faults));
     let listen = match section.text("listen", ME_LISTEN, faults) {

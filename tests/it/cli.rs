@@ -9,6 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod alone;
+mod camera;
 mod forms;
 mod history;
 mod keys;

@@ -17,10 +17,13 @@ proptest! {
 
     #[test]
     fn no_change_of_a_good_table_panics_the_reader(
-        cuts in proptest::collection::vec((0usize..400, 0usize..6, "[\\PC\n\"=\\[\\]]{0,5}"), 1..6),
+        cuts in proptest::collection::vec((0usize..520, 0usize..6, "[\\PC\n\"=\\[\\]]{0,5}"), 1..6),
     ) {
-        let mut text: Vec<char> = with_peer("address = [\"b:1\"]\nallow = []\n[link]\nkey_update_minutes = 1\n")
-            .chars().collect();
+        let mut text: Vec<char> = with_peer(
+            "address = [\"b:1\"]\nallow = []\n[link]\nkey_update_minutes = 1\n[camera]\nsource = \"test\"\n\
+             size = \"16x16\"\nfps = 1.5\nrotate = 90\nflip = \"both\"\n[camera.controls]\nbrightness = 5\n",
+        )
+        .chars().collect();
         for (at, count, new) in cuts {
             let at = at.min(text.len());
             let end = (at + count).min(text.len());
