@@ -164,6 +164,9 @@ impl Hosts {
 }
 
 pub(crate) const BOTH: &str = "[\"chat\", \"camera\"]";
+/// A camera that is not there, and may come.
+#[cfg(all(target_os = "linux", feature = "camera"))]
+pub(crate) const ABSENT: [&str; 3] = ["camera", "--source", "v4l2:/dev/video-absent"];
 pub(crate) const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets");
 
 /// Runs `openssl` with the words of `line` (no quoting); its standard output, or what it complained of. `None` where

@@ -82,3 +82,17 @@ fn a_peer_without_a_camera_lives_too() {
         manager.until("WATCHDOG=1");
     }
 }
+
+/// It is asked for again and again: a manager that ended it would mend nothing.
+#[cfg(feature = "camera")]
+#[test]
+fn a_camera_that_is_away_is_no_reason_to_end_the_service() {
+    let hosts = Hosts::new(BOTH);
+    let manager = Manager::start(&hosts, &super::ABSENT);
+    manager.until("READY=1");
+    let mut heard = Vec::new();
+    for _ in 0..4 {
+        heard.extend(manager.until("WATCHDOG=1"));
+    }
+    assert!(heard.iter().any(|word| word.contains("STATUS=") && word.contains("no signal")), "{heard:?}");
+}

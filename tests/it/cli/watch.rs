@@ -1,5 +1,7 @@
 //! `miyu watch` against a camera process.
 
+#[cfg(all(target_os = "linux", feature = "camera"))]
+use super::{ABSENT, err, fails, out, run};
 use super::{BOTH, Hosts, Peer, json, ok};
 
 const CAMERA: [&str; 7] = ["camera", "--source", "test", "--size", "320x240", "--fps", "30"];
@@ -27,4 +29,29 @@ fn decoding_is_measured_where_it_is_asked_for() {
         assert_eq!((p50.is_some(), p99.is_some()), (decode, decode));
         assert!(p50 <= p99, "{summary}");
     }
+}
+
+/// The camera's owner, a viewer and one who wants a picture are all told; nothing is taken for a frame.
+#[cfg(all(target_os = "linux", feature = "camera"))]
+#[test]
+fn a_camera_whose_device_is_away_starts_and_says_so_everywhere() {
+    let hosts = Hosts::new(BOTH);
+    let mut camera = Peer::start(&ABSENT, &hosts.bob);
+    let told = camera.wait("camera");
+    assert_eq!(told["state"], "lost");
+    assert!(told["reason"].as_str().unwrap().contains("absent"), "{told}");
+    fails(&["watch", "bob", "--still", "--out", "stills"], &hosts.alice, "no signal", "try again");
+    assert!(super::names(&hosts.alice.join("stills")).is_empty(), "a slate is no still");
+    let output = run(&["watch", "bob", "--seconds", "3", "--out", "frames", "--json"], &hosts.alice);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(super::names(&hosts.alice.join("frames")).is_empty());
+    let lines = json(&out(&output));
+    let signal = lines.iter().find(|line| line["event"] == "signal").expect("the signal");
+    assert_eq!((signal["state"].as_str(), signal["reason"].as_str()), (Some("lost"), told["reason"].as_str()));
+    assert!(signal["since"].as_u64().unwrap() > 1_700_000_000_000, "{signal}");
+    assert!(lines.iter().all(|line| line["event"] != "frame"), "{lines:?}");
+    let summary = lines.iter().find(|line| line["event"] == "summary").unwrap();
+    assert_eq!((summary["frames"].as_u64(), summary["late"].as_u64()), (Some(0), Some(0)));
+    let text = err(&output);
+    assert!(text.contains("error: not one frame came from bob: no signal since "), "{text}");
 }
