@@ -25,6 +25,9 @@ const START_MAX: Duration = Duration::from_secs(30);
 /// Frames that wait for the source.
 const FRAMES_MAX: usize = 2;
 
+/// What is asked for, the best first.
+const FORMATS: [FrameFormat; 3] = [FrameFormat::MJPEG, FrameFormat::NV12, FrameFormat::YUYV];
+
 /// What the capturing thread says.
 enum News {
     Opened { what: String, size: (u32, u32), fps: f32 },
@@ -90,10 +93,18 @@ fn capture(path: &Path, number: u32, settings: &Settings, send: &SyncSender<News
     let fail = |error: nokhwa::NokhwaError| failed(path, error);
     let (width, height) = settings.size.unwrap_or(SIZE_DEFAULT);
     let rate = settings.fps.round() as u32;
-    let wish = CameraFormat::new(Resolution::new(width, height), FrameFormat::MJPEG, rate);
-    let wish = RequestedFormat::new::<RgbFormat>(RequestedFormatType::Closest(wish));
-    let mut camera = nokhwa::Camera::new(CameraIndex::Index(number), wish).map_err(fail)?;
-    camera.open_stream().map_err(fail)?;
+    // Asks the person for leave where the system wants that.
+    nokhwa::nokhwa_initialize(|_| {});
+    // The closest format is looked for among those of one kind only.
+    let open = |format: &FrameFormat| {
+        let wish = CameraFormat::new(Resolution::new(width, height), *format, rate);
+        let wish = RequestedFormat::new::<RgbFormat>(RequestedFormatType::Closest(wish));
+        let mut camera = nokhwa::Camera::new(CameraIndex::Index(number), wish)?;
+        camera.open_stream().map(|()| camera)
+    };
+    let mut tried = FORMATS.iter().map(open);
+    let opened = tried.find_map(Result::ok).map_or_else(|| open(&FORMATS[0]), Ok);
+    let mut camera = opened.map_err(fail)?;
     let (name, size) = (camera.info().human_name(), camera.resolution());
     let (size, fps) = ((size.width(), size.height()), camera.frame_rate() as f32);
     let what = format!("{name} {}x{} at {fps} fps", size.0, size.1);

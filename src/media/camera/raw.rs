@@ -204,7 +204,7 @@ fn packed<const LUMA: usize, const LIMITED: bool>(
         let lower = if number * 2 + 1 < height { &upper[stride..] } else { upper };
         let blocks = upper.chunks_exact(4).zip(lower.chunks_exact(4));
         for (((upper, lower), u), v) in blocks.zip(u).zip(v) {
-            let mean = |at: usize| ((u16::from(upper[at]) + u16::from(lower[at]) + 1) / 2) as u8;
+            let mean = |at: usize| ((u16::from(upper[at]) + u16::from(lower[at]) + 1) >> 1) as u8;
             *u = colour::<LIMITED>(mean(1 - LUMA));
             *v = colour::<LIMITED>(mean(3 - LUMA));
         }

@@ -341,6 +341,8 @@ fn whole_jpeg(bytes: &[u8]) -> Result<((u32, u32), Picture), String> {
 /// When a frame was taken, in Unix time: drivers give the time of the monotonic clock, if any.
 fn taken_at(meta: &Metadata) -> u64 {
     let clock = meta.flags & Flags::TIMESTAMP_MASK;
+    // Seconds have 32 bits on some systems.
+    #[allow(clippy::useless_conversion)]
     let stamp_us = i64::from(meta.timestamp.sec) * 1_000_000 + i64::from(meta.timestamp.usec);
     let stamp_us = u64::try_from(stamp_us).ok().filter(|_| clock == Flags::TIMESTAMP_MONOTONIC);
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
