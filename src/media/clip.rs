@@ -140,6 +140,20 @@ impl ClipError {
 /// # Errors
 /// [`ClipError`] names what is wrong.
 pub fn check(wav: &[u8]) -> Result<ClipInfo, ClipError> {
+    walk(wav, |_| {})
+}
+
+/// [`check`], and the samples of the clip: channels interleaved, 1.0 is full scale.
+///
+/// # Errors
+/// [`ClipError`] names what is wrong.
+pub fn decode(wav: &[u8]) -> Result<(ClipInfo, Vec<f32>), ClipError> {
+    let mut samples = Vec::new();
+    let info = walk(wav, |sample| samples.push(sample))?;
+    Ok((info, samples))
+}
+
+fn walk(wav: &[u8], mut each: impl FnMut(f32)) -> Result<ClipInfo, ClipError> {
     if wav.len() > CLIP_BYTES_MAX {
         return Err(ClipError::TooLarge { bytes: wav.len() });
     }
@@ -163,12 +177,14 @@ pub fn check(wav: &[u8]) -> Result<ClipInfo, ClipError> {
                 return Err(ClipError::NotFinite { index });
             }
             level.add(sample);
+            each(sample);
         }
     } else {
         let full = 2.0f32.powi(i32::from(spec.bits_per_sample) - 1);
         for sample in reader.samples::<i32>() {
-            let sample = sample.map_err(|error| refused(&chunks, error))?;
-            level.add(sample as f32 / full);
+            let sample = sample.map_err(|error| refused(&chunks, error))? as f32 / full;
+            level.add(sample);
+            each(sample);
         }
     }
     Ok(ClipInfo {
