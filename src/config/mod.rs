@@ -6,6 +6,7 @@ mod address;
 mod camera;
 mod fault;
 mod section;
+mod sound;
 mod table;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use crate::media::camera::{Settings, SourceSpec};
 
 pub use address::{Address, AddressError, HOST_BYTES_MAX};
 pub use fault::{ConfigError, ConfigErrors, FAULTS_MAX};
+pub use sound::{DEVICE_BYTES_MAX, SoundSettings};
 
 /// Bytes of a table file at most.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -66,6 +68,8 @@ pub struct Config {
     pub history: HistorySettings,
     /// The camera that `miyu camera` publishes.
     pub camera: CameraSettings,
+    /// Which microphone and speaker are used.
+    pub sound: SoundSettings,
     // the line of each peer's key, for `check_own_key`
     key_lines: Vec<usize>,
 }

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::camera;
 use super::fault::{Faults, shown};
 use super::section::{Faulty, Section, suggest};
+use super::sound::{self, SoundSettings};
 use super::{
     ADDRESSES_MAX, Address, Allow, Config, ConfigError, ConfigErrors, DEFAULT_PORT, FILE_BYTES_MAX, HistorySettings,
     KEEP_DAYS_MAX, KEY_UPDATE_MINUTES_DEFAULT, KEY_UPDATE_MINUTES_MAX, LinkSettings, Me, NAME_BYTES_MAX,
@@ -19,7 +20,7 @@ use super::{
 use crate::crypto::sm2::PublicKey;
 use crate::identity::{PeerId, parse_key_line};
 
-const TOP_KEYS: &[&str] = &["me", "peer", "link", "history", "camera"];
+const TOP_KEYS: &[&str] = &["me", "peer", "link", "history", "camera", "sound"];
 const ME_KEYS: &[&str] = &["name", "key", "listen", "data"];
 const PEER_KEYS: &[&str] = &["name", "key", "address", "allow"];
 const LINK_KEYS: &[&str] = &["key_update_minutes", "new_handshake_minutes"];
@@ -111,7 +112,11 @@ fn read_root(root: &DeTable<'_>, path: &Path, faults: &mut Faults<'_>) -> Option
         Ok(None) | Err(Faulty) => HistorySettings::default(),
     };
     let camera = camera::read(&top, &folder_of(path), faults);
-    Some(Config { path: path.to_path_buf(), me: me?, peers, link, history, camera, key_lines })
+    let sound = match top.section("sound", "[sound]", faults) {
+        Ok(Some(section)) => sound::read(&section, faults),
+        Ok(None) | Err(Faulty) => SoundSettings::default(),
+    };
+    Some(Config { path: path.to_path_buf(), me: me?, peers, link, history, camera, sound, key_lines })
 }
 
 /// Where relative paths of the table begin.

@@ -8,7 +8,7 @@ mod hostile;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use miyu::config::{Allow, Config, ConfigErrors, FILE_BYTES_MAX, HistorySettings, PEERS_MAX};
+use miyu::config::{Allow, Config, ConfigErrors, FILE_BYTES_MAX, HistorySettings, PEERS_MAX, SoundSettings};
 use miyu::crypto::sm2::{PublicKey, SecretKey};
 use miyu::identity::{PeerId, key_line};
 
@@ -163,6 +163,18 @@ fn wrong_types() {
     fault(&format!("{ME}[history]\nkeep_gib = 16\n"), 6, "not below `quota_gib` (16)", "lower keep_gib");
     fault(&format!("{ME}[history]\nkeep = 3\n"), 6, "unknown key \"keep\"", "keep_days");
     fault(&format!("{ME}[link]\nkey_update_minutes = \"5\"\n"), 6, "whole number", "minutes");
+}
+
+#[test]
+fn sound_devices_are_named() {
+    let sound = parse(&format!("{ME}[sound]\ninput = \"Yeti Stereo\"\n")).unwrap().sound;
+    assert_eq!((sound.input.as_deref(), sound.output), (Some("Yeti Stereo"), None));
+    assert_eq!(parse(ME).unwrap().sound, SoundSettings::default());
+    fault(&format!("{ME}[sound]\noutput = \" \"\n"), 6, "`output` in [sound] names no device", "leave it out");
+    fault(&format!("{ME}[sound]\ninput = 3\n"), 6, "`input` in [sound] must be a text", "miyu devices");
+    fault(&format!("{ME}[sound]\ninput = \"a\\nb\"\n"), 6, "no name of a device: \"a\\\\nb\"", "miyu devices");
+    fault(&format!("{ME}[sound]\nmicrophone = \"a\"\n"), 6, "unknown key \"microphone\" in [sound]", "input, output");
+    fault(&format!("sound = 3\n{ME}"), 1, "`sound` in the table is not a section", "[sound]");
 }
 
 #[test]
