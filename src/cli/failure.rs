@@ -67,3 +67,6 @@ from_library!(
     WatchError,
     SealError,
 );
+
+#[cfg(feature = "audio")]
+from_library!(crate::media::audio::AudioError);

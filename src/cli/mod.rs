@@ -2,8 +2,10 @@
 //! progress to stderr. Exit status 0 done, 1 failed, 2 wrong usage.
 
 mod camera;
+mod clip;
 mod decrypt;
 mod demo;
+mod devices;
 mod encrypt;
 mod failure;
 mod files;
@@ -20,6 +22,11 @@ mod save;
 mod send;
 mod service;
 mod sign;
+#[cfg(feature = "audio")]
+mod sound;
+#[cfg(not(feature = "audio"))]
+#[path = "no_sound.rs"]
+mod sound;
 mod speed;
 mod stego;
 mod verify;
@@ -89,6 +96,11 @@ enum Command {
     Send(send::Options),
     /// Receive a peer's camera
     Watch(watch::Options),
+    /// Record a voice clip into a WAV file, or play one
+    #[command(subcommand)]
+    Clip(clip::Command),
+    /// List microphones, speakers and cameras
+    Devices(devices::Options),
     /// Print stored messages
     History(history::Options),
     /// Encrypt a file to public keys or under a passphrase
@@ -138,6 +150,8 @@ fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
         Command::Verify(options) => verify::run(options, global, printer),
         Command::Key(command) => key::run(command, global, printer),
         Command::Stego(command) => stego::run(command, global, printer),
+        Command::Clip(command) => clip::run(command, global, printer),
+        Command::Devices(options) => devices::run(options, printer),
         Command::History(options) => history::run(options, global, printer),
         Command::Speed(options) => speed::run(options, printer),
         Command::Ping(options) => block_on(ping::run(options, global, printer)),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::node::Loaded;
 use super::print::{Printer, shown, size};
-use super::{Failure, Global, Outcome, node};
+use super::{Failure, Global, Outcome, node, sound};
 use crate::identity::PeerId;
 use crate::media::clip;
 use crate::node::hidden;
@@ -20,8 +20,10 @@ use crate::node::{DialError, Direction, Draft, DraftKind, Event, LinkInfo, Messa
 
 /// Flags of `miyu send`.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "miyu send [OPTIONS] <PEER> <TEXT|--image FILE|--clip WAV|--file FILE|--delete ID>")]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["text", "image", "clip", "file", "delete"]))]
+#[command(
+    override_usage = "miyu send [OPTIONS] <PEER> <TEXT|--image FILE|--clip WAV|--record|--file FILE|--delete ID>"
+)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["text", "image", "clip", "record", "file", "delete"]))]
 pub(super) struct Options {
     /// A peer of the table
     peer: String,
@@ -31,15 +33,21 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Hide this text in the picture: only the receiver can find it
-    #[arg(long, value_name = "TEXT", requires = "image", conflicts_with_all = ["text", "clip", "file", "delete"])]
+    #[arg(long, value_name = "TEXT", requires = "image", conflicts_with_all = ["text", "clip", "record", "file", "delete"])]
     hide: Option<String>,
     /// Hide the text in this file in the picture
     #[arg(long, value_name = "FILE", requires = "image")]
-    #[arg(conflicts_with_all = ["hide", "text", "clip", "file", "delete"])]
+    #[arg(conflicts_with_all = ["hide", "text", "clip", "record", "file", "delete"])]
     hide_file: Option<PathBuf>,
     /// Send a voice clip (WAV of up to 60 s)
     #[arg(long, value_name = "WAV")]
     clip: Option<PathBuf>,
+    /// Record a voice clip of up to 5 s, and send it; Enter ends it sooner, Ctrl+C sends nothing
+    #[arg(long)]
+    record: bool,
+    /// The microphone, a name or id of `miyu devices` [default: the table's, else the system's]
+    #[arg(long, value_name = "NAME", requires = "record")]
+    device: Option<String>,
     /// Send any file
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -47,10 +55,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "ID", conflicts_with_all = ["edit", "react", "delete"])]
     reply_to: Option<MessageId>,
     /// Give this message of ours the new TEXT
-    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file", "react", "delete"])]
+    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "record", "file", "react", "delete"])]
     edit: Option<MessageId>,
     /// Put TEXT, an emoji say, beside this message; an empty TEXT takes it back
-    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "file", "delete"])]
+    #[arg(long, value_name = "ID", requires = "text", conflicts_with_all = ["image", "clip", "record", "file", "delete"])]
     react: Option<MessageId>,
     /// Take this message of ours back, on both sides
     #[arg(long, value_name = "ID")]
@@ -70,7 +78,7 @@ const POLL: Duration = Duration::from_millis(500);
 pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -> Outcome {
     let loaded = node::load(global)?;
     node::check_peer(&loaded, &options.peer)?;
-    let mut draft = draft(options, printer)?;
+    let mut draft = if options.record { recorded(options, &loaded, printer).await? } else { draft(options, printer)? };
     about_another(options, &loaded, &mut draft)?;
     let (node, events) = node::start(&loaded, Role::OneShot).await?;
     let queued = node.send(&options.peer, draft).await.map_err(Failure::from);
@@ -164,9 +172,19 @@ fn draft(options: &Options, printer: &Printer) -> Outcome<Draft> {
         return Ok(Draft { kind: DraftKind::Delete { of }, name: None, reply_to: None });
     }
     let Some(path) = &options.file else {
-        return Err(Failure::new("nothing to send").hint("give a text, --image, --clip or --file"));
+        return Err(Failure::new("nothing to send").hint("give a text, --image, --clip, --record or --file"));
     };
     Ok(Draft { kind: DraftKind::File(path.clone()), name: name(path), reply_to: None })
+}
+
+/// A clip from the microphone.
+async fn recorded(options: &Options, loaded: &Loaded, printer: &Printer) -> Outcome<Draft> {
+    let device = options.device.as_deref().or(loaded.config.sound.input.as_deref());
+    let clip = sound::record(device, sound::SECONDS_MAX, printer).await?;
+    if clip.interrupted {
+        return Err(Failure::new("interrupted").hint("nothing was sent; Enter ends a recording and sends it"));
+    }
+    Ok(Draft { kind: DraftKind::Clip(clip.wav), name: Some("clip.wav".to_owned()), reply_to: None })
 }
 
 fn hidden_text(options: &Options) -> Outcome<Option<String>> {

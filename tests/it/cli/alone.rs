@@ -76,3 +76,15 @@ fn speed_names_the_path_and_measures_every_primitive() {
     let measured = json(&out(&portable.output().unwrap()));
     assert!(measured.iter().all(|line| line["path"] == "portable" || line["path"] == "rust"));
 }
+
+#[cfg(not(feature = "audio"))]
+#[test]
+fn a_build_without_sound_says_so() {
+    let hosts = super::Hosts::new(super::BOTH);
+    let clip = format!("{ASSETS}/clip.wav");
+    let commands: [&[&str]; 3] = [&["clip", "record", "a.wav"], &["clip", "play", &clip], &["send", "bob", "--record"]];
+    for command in commands {
+        fails(command, &hosts.alice, "sound is not in this build", "feature audio");
+    }
+    assert!(!hosts.alice.join("a.wav").exists());
+}
