@@ -22,6 +22,8 @@ mod raw;
 mod relay;
 mod seal;
 mod simd;
+#[cfg(all(feature = "audio", target_os = "linux"))]
+mod sound;
 mod stego;
 mod store;
 mod strangers;
