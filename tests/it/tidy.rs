@@ -89,7 +89,7 @@ fn sources(folders: &[&str]) -> Vec<Source> {
 
 /// Every text file that we wrote, with its content. `peers.toml` is left out: it is there to be edited.
 fn texts() -> Vec<(String, String)> {
-    let mut paths: Vec<String> = ["src", "tests", "benches", "fuzz", "docs", "assets", ".config", ".ci"]
+    let mut paths: Vec<String> = ["src", "tests", "benches", "fuzz", "docs", "assets", "packaging", ".config", ".ci"]
         .iter()
         .flat_map(|folder| files_below(folder))
         .collect();
@@ -104,6 +104,7 @@ fn texts() -> Vec<(String, String)> {
     let ours = |path: &String| {
         let name = path.rsplit('/').next().unwrap_or(path);
         matches!(name, "x" | "run" | ".gitignore" | "LICENSE-MIT" | "LICENSE-APACHE")
+            || path.starts_with("packaging/")
             || [".rs", ".md", ".toml", ".txt", ".cddl", ".sh", ".json"].iter().any(|end| name.ends_with(end))
     };
     paths
