@@ -9,6 +9,7 @@ use super::{Failure, Outcome};
 pub(super) const SECONDS_MAX: f64 = 5.0;
 
 /// What would have been recorded.
+#[allow(dead_code)] // named by those who would use it, and never made
 pub(super) struct Clip {
     pub(super) wav: Vec<u8>,
     pub(super) seconds: f64,
@@ -19,6 +20,7 @@ pub(super) struct Clip {
 }
 
 /// What would have been played.
+#[allow(dead_code)] // as above
 pub(super) struct Played {
     pub(super) seconds: f64,
     pub(super) to: f64,

@@ -172,7 +172,7 @@ fn sound_devices_are_named() {
     assert_eq!(parse(ME).unwrap().sound, SoundSettings::default());
     fault(&format!("{ME}[sound]\noutput = \" \"\n"), 6, "`output` in [sound] names no device", "leave it out");
     fault(&format!("{ME}[sound]\ninput = 3\n"), 6, "`input` in [sound] must be a text", "miyu devices");
-    fault(&format!("{ME}[sound]\ninput = \"a\\nb\"\n"), 6, "no name of a device: \"a\\\\nb\"", "miyu devices");
+    fault(&format!("{ME}[sound]\ninput = \"a\\nb\"\n"), 6, "no name of a device: \"a\\nb\"", "miyu devices");
     fault(&format!("{ME}[sound]\nmicrophone = \"a\"\n"), 6, "unknown key \"microphone\" in [sound]", "input, output");
     fault(&format!("sound = 3\n{ME}"), 1, "`sound` in the table is not a section", "[sound]");
 }

@@ -69,7 +69,7 @@ impl Server {
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         at_home(&mut command, self.folder.path());
-        command.stdin(Stdio::null());
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         command
     }
 

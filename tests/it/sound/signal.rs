@@ -46,6 +46,9 @@ pub(super) fn rms_db(samples: &[f32]) -> f64 {
     10.0 * (dot(samples, samples) / samples.len() as f64).log10()
 }
 
+/// Places before and after the best one of the probe that are tried with the whole part: the longest period and more.
+const AROUND: usize = 300;
+
 /// How `part` lies in `whole`: the place where it fits best, the normalised correlation there (1 is the same sound), and
 /// how much louder it is, in dB.
 #[derive(Debug)]
@@ -69,7 +72,9 @@ pub(super) fn fit(whole: &[f32], part: &[f32]) -> Fit {
     };
     let places = (0..=whole.len() - PROBE).map(|place| (place, score(place)));
     let (first, _) = places.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
-    let fits = (first.saturating_sub(middle + 2)..=first.saturating_sub(middle) + 2).filter_map(|place| {
+    // a steady tone fits nearly as well a period or two beside its place
+    let around = first.saturating_sub(middle + AROUND)..=(first + AROUND).saturating_sub(middle);
+    let fits = around.filter_map(|place| {
         let there = whole.get(place..place + part.len())?;
         let correlation = dot(there, part) / (dot(there, there) * dot(part, part)).sqrt();
         Some(Fit { place, correlation, louder_db: rms_db(part) - rms_db(there) })
