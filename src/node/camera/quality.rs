@@ -1,9 +1,10 @@
 //! The quality and the share of the frames that all viewers get alike. Pure: instants are given, in milliseconds of any
 //! steady clock, and loads are told.
 //!
-//! It falls where the sum over all viewers is over the ceiling, or where every viewer is late; first the quality down
-//! to [`QUALITY_FLOOR`], then frames are left out for all. It rises again slowly, and after a rise that proved too much
-//! it waits twice as long before the next: so it comes to rest below the ceiling rather than swing around it.
+//! It falls where the sum over all viewers is over the ceiling: first the quality down to [`QUALITY_FLOOR`], then frames
+//! are left out for all. Where every viewer is late the quality falls too; frames each of them leaves out by itself. It
+//! rises again slowly, and after a rise that proved too much it waits twice as long before the next: so it comes to rest
+//! below the ceiling rather than swing around it.
 
 /// The quality falls to this at the lowest.
 pub const QUALITY_FLOOR: u8 = 40;
@@ -17,7 +18,7 @@ const LOOK_LATEST_MS: u64 = 10_000;
 const WHOLE: u32 = 1_000;
 /// One frame in a hundred goes out whatever the ceiling is: a slow picture rather than none.
 const SHARE_MIN: u32 = 10;
-/// Late viewers leave frames out by themselves: no more than three of four are left out for them.
+/// What goes through untouched has no quality to lower: up to three of four frames are left out for late viewers.
 const SHARE_LATE_MIN: u32 = 250;
 /// Towards late viewers the quality falls by this at once.
 const LATE_STEP: u8 = 10;
@@ -124,7 +125,11 @@ impl Quality {
                 // A little below, so that the next look finds it there.
                 self.fall(&load, step.max(STEP_MIN), part * 95 / 100, SHARE_MIN);
             }
-            _ if load.viewers > 0 && load.late >= load.viewers => self.fall(&load, LATE_STEP, 700, SHARE_LATE_MIN),
+            _ if load.viewers > 0 && load.late >= load.viewers => {
+                if load.passes || self.quality > self.floor {
+                    self.fall(&load, LATE_STEP, 700, SHARE_LATE_MIN);
+                }
+            }
             _ => self.rise(&load, rate),
         }
         before != (self.quality, self.share)
@@ -294,13 +299,24 @@ mod tests {
         world.run(12);
         assert_eq!(world.quality.quality(), QUALITY_FLOOR);
         world.run(60);
-        assert_eq!(world.quality.share(), SHARE_LATE_MIN, "then frames are left out, and some still go");
+        assert_eq!(world.quality.share(), WHOLE, "each leaves out for itself what it cannot take");
         world.load.late = 1;
         world.run(240);
         assert_eq!((world.quality.quality(), world.quality.share()), (85, WHOLE));
         world.load = Load { viewers: 0, late: 0, ..world.load };
         world.run(20);
         assert_eq!(world.quality.quality(), 85, "nobody is not everybody");
+    }
+
+    #[test]
+    fn what_goes_through_untouched_is_left_out_where_all_are_late() {
+        let mut world = World::new(12, None, 30, 2);
+        world.load = Load { passes: true, late: 2, ..world.load };
+        world.run(60);
+        assert_eq!((world.quality.quality(), world.quality.share()), (85, SHARE_LATE_MIN));
+        world.load.late = 1;
+        world.run(120);
+        assert_eq!(world.quality.share(), WHOLE);
     }
 
     /// A link that takes frames up to a size and no larger: the quality must not swing around it.
