@@ -260,7 +260,7 @@ fn likeliest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Option<S
         shared.count() * 200 / all.max(1)
     };
     let best = names.map(|name| (score(name), name)).max_by_key(|(score, _)| *score);
-    best.filter(|(score, _)| *score >= 45).map(|(_, name)| name.to_owned())
+    best.filter(|(score, _)| *score >= 40).map(|(_, name)| name.to_owned())
 }
 
 /// A control that is made up of itself: unique names, as two controls of a camera may have one name.

@@ -93,18 +93,19 @@ impl Raw {
         let row_bytes = self.layout.row_bytes(width);
         let stride = (self.stride as usize).max(row_bytes);
         let chroma_stride = match self.layout {
-            Layout::Yu12 | Layout::Yv12 => stride / 2,
-            _ => stride,
-        }
-        .max(chroma_width);
-        // The last row of a plane needs no padding behind it.
-        let first = stride * height;
+            Layout::Yu12 | Layout::Yv12 => (stride / 2).max(chroma_width),
+            _ => stride.max(chroma_width * 2),
+        };
+        // The last row of a plane needs no padding behind it. A stride that is no number of bytes asks for too many.
+        let first = stride.saturating_mul(height);
+        let before_last = first.saturating_add(chroma_stride.saturating_mul(chroma_height - 1));
         let (wanted, planes) = match self.layout {
             Layout::Yuyv | Layout::Uyvy | Layout::Yvyu | Layout::Grey => (first - stride + row_bytes, [0, 0]),
-            Layout::Nv12 | Layout::Nv21 => (first + chroma_stride * (chroma_height - 1) + chroma_width * 2, [first, 0]),
+            Layout::Nv12 | Layout::Nv21 => (before_last.saturating_add(chroma_width * 2), [first, 0]),
             Layout::Yu12 | Layout::Yv12 => {
-                let second = first + chroma_stride * chroma_height;
-                (second + chroma_stride * (chroma_height - 1) + chroma_width, [first, second])
+                let second = before_last.saturating_add(chroma_stride);
+                let wanted = second.saturating_add(before_last - first).saturating_add(chroma_width);
+                (wanted, [first, second])
             }
         };
         if bytes.len() < wanted {

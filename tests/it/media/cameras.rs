@@ -148,6 +148,24 @@ fn a_raw_frame_that_is_cut_short_is_an_error() {
 }
 
 #[test]
+fn no_answer_of_a_driver_panics_the_conversion() {
+    let mut rng = StdRng::seed_from_u64(12);
+    let mut converted = 0;
+    for _ in 0..4000 {
+        let layout = [&COLOURED[..], &[Layout::Grey]].concat()[rng.random_range(0..8)];
+        let range = [Range::Full, Range::Limited][rng.random_range(0..2)];
+        let stride = [0, rng.random_range(0..200), u32::MAX][rng.random_range(0..3)];
+        let raw = Raw { layout, width: rng.random_range(0..40), height: rng.random_range(0..40), stride, range };
+        let bytes: Vec<u8> = (0..rng.random_range(0..6000)).map(|_| rng.random()).collect();
+        if let Ok(yuv) = raw.planes(&bytes) {
+            assert!(yuv.planes().is_ok() && (yuv.width, yuv.height) == (raw.width, raw.height));
+            converted += 1;
+        }
+    }
+    assert!(converted > 1000, "{converted}");
+}
+
+#[test]
 fn planes_with_odd_sides_are_encoded_and_scaled() {
     let scene = smooth(75, 41);
     let (raw, bytes) = raw_of(&scene, Layout::Nv12, Range::Full, 0);
