@@ -77,6 +77,8 @@ fn alsa() -> Result<Arc<cpal::Host>, AudioError> {
 /// # Errors
 /// When there is no sound system.
 pub fn list() -> Result<Vec<Listed>, AudioError> {
+    #[cfg(target_os = "linux")]
+    let _quiet = super::alsa::Quiet::new();
     let host = host()?;
     let mut listed = Vec::new();
     for direction in [Direction::Input, Direction::Output] {
@@ -96,6 +98,8 @@ fn is_device(listed: &Listed) -> bool {
 /// # Errors
 /// [`AudioError::Unknown`] with the ids that there are, or why there is no sound at all.
 pub fn choose(direction: Direction, wanted: Option<&str>) -> Result<Device, AudioError> {
+    #[cfg(target_os = "linux")]
+    let _quiet = super::alsa::Quiet::new();
     let Some(wanted) = wanted else {
         return default(direction);
     };

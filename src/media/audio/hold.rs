@@ -55,6 +55,8 @@ impl Hold {
         let (done, closed) = sync_channel(1);
         let told = alarm.clone();
         let work = move || {
+            #[cfg(target_os = "linux")]
+            let _quiet = super::alsa::Quiet::new();
             match open() {
                 // until the other end is dropped
                 Ok(stream) => drop((until.recv(), stream)),

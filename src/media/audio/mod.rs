@@ -13,6 +13,8 @@
 
 pub mod devices;
 
+#[cfg(target_os = "linux")]
+mod alsa;
 mod convert;
 mod error;
 mod hold;
