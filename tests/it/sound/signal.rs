@@ -74,10 +74,12 @@ pub(super) fn fit(whole: &[f32], part: &[f32]) -> Fit {
     let (first, _) = places.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
     // a steady tone fits nearly as well a period or two beside its place
     let around = first.saturating_sub(middle + AROUND)..=(first + AROUND).saturating_sub(middle);
+    let of_part = dot(part, part);
     let fits = around.filter_map(|place| {
         let there = whole.get(place..place + part.len())?;
-        let correlation = dot(there, part) / (dot(there, there) * dot(part, part)).sqrt();
-        Some(Fit { place, correlation, louder_db: rms_db(part) - rms_db(there) })
+        let of_there = energy[place + part.len()] - energy[place];
+        let correlation = dot(there, part) / (of_there * of_part + 1e-9).sqrt();
+        Some(Fit { place, correlation, louder_db: 10.0 * (of_part / of_there).log10() })
     });
     fits.max_by(|a, b| a.correlation.total_cmp(&b.correlation)).expect("the part lies within the whole")
 }
