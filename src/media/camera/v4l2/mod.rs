@@ -202,13 +202,14 @@ fn form_of(format: &Format) -> Option<Form> {
     if is_jpeg(format.fourcc.repr) {
         return Some(Form::Jpeg);
     }
+    let layout = Layout::from_fourcc(format.fourcc.repr)?;
     // Without a word from the driver YUV is limited, but for the colour space of JPEG (kernel documentation,
-    // "Defining Colorspaces in V4L2").
+    // "Defining Colorspaces in V4L2"). Grey is not YUV: infrared sensors give all 256 values, and so does vivid.
     let range = match (format.quantization, format.colorspace) {
         (Quantization::FullRange, _) | (Quantization::Default, Colorspace::JPEG) => Range::Full,
+        (Quantization::Default, _) if layout == Layout::Grey => Range::Full,
         _ => Range::Limited,
     };
-    let layout = Layout::from_fourcc(format.fourcc.repr)?;
     Some(Form::Raw(Raw { layout, width: format.width, height: format.height, stride: format.stride, range }))
 }
 
