@@ -32,5 +32,7 @@ mod tables;
 mod talk;
 mod tidy;
 mod tls;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod vm;
 mod watching;
 mod wire;
