@@ -179,12 +179,13 @@ fn link_news(event: &Event, printer: &Printer) {
         Event::Deferred { to, reason, .. } => {
             printer.note(&format!("{to} does not take a message now, it stays in the outbox: {}", shown(reason)));
         }
-        Event::Camera { source, problem } => {
+        Event::Camera { source, problem, hint } => {
             let state = if problem.is_none() { "live" } else { "lost" };
-            let value = json!({ "event": "camera", "state": state, "source": source, "reason": problem });
-            printer.result(&value, || match problem {
-                None => format!("camera: {source}"),
-                Some(problem) => format!("camera: no signal: {}", shown(problem)),
+            let value = json!({ "event": "camera", "state": state, "source": source, "reason": problem, "hint": hint });
+            printer.result(&value, || match (problem, hint) {
+                (None, _) => format!("camera: {source}"),
+                (Some(problem), None) => format!("camera: no signal: {}", shown(problem)),
+                (Some(problem), Some(hint)) => format!("camera: no signal: {}\nhint: {}", shown(problem), shown(hint)),
             });
         }
         Event::Trouble { error, hint } => printer.error(error, hint.as_deref()),

@@ -291,6 +291,8 @@ pub enum Event {
         source: String,
         /// `None` while frames come.
         problem: Option<String>,
+        /// The mend, where there is one. Viewers do not get it.
+        hint: Option<String>,
     },
     /// Something that needs a person.
     Trouble {

@@ -64,7 +64,7 @@ impl Capture {
                     }
                 }
                 Err(error) => {
-                    self.feed.lose(&error.to_string());
+                    self.feed.lose(&error.to_string(), error.hint());
                     let _ = opened.send(());
                 }
             }
@@ -80,11 +80,11 @@ impl Capture {
             let captured = source.next();
             self.feed.round();
             let shared = match &captured {
-                Ok(captured) => self.share(captured, source.as_ref()),
-                Err(error) => Err(error.to_string()),
+                Ok(captured) => self.share(captured, source.as_ref()).map_err(|problem| (problem, None)),
+                Err(error) => Err((error.to_string(), error.hint())),
             };
-            if let Err(problem) = shared {
-                self.feed.lose(&problem);
+            if let Err((problem, hint)) = shared {
+                self.feed.lose(&problem, hint);
             }
             if captured.is_err() {
                 return;

@@ -301,7 +301,7 @@ impl Hub {
             Ok(_) => drop(opened.recv_timeout(OPEN_WAIT)),
             Err(error) => {
                 warn!(%error, "the camera thread did not start");
-                feed.lose(&format!("the camera thread did not start: {error}"));
+                feed.lose(&format!("the camera thread did not start: {error}"), None);
             }
         }
         tokio::spawn(signal::attend(shared.clone(), feed.clone(), source));

@@ -44,13 +44,18 @@ pub(in crate::node) enum State {
         source: String,
     },
     /// None come.
-    Lost(Lost),
+    Lost {
+        /// What viewers hear.
+        lost: Lost,
+        /// The mend, for the camera's owner alone: it may name programs of this machine.
+        hint: Option<String>,
+    },
 }
 
 impl State {
     pub(in crate::node) fn lost(&self) -> Option<&Lost> {
         match self {
-            Self::Lost(lost) => Some(lost),
+            Self::Lost { lost, .. } => Some(lost),
             Self::Opening | Self::Live { .. } => None,
         }
     }
@@ -72,15 +77,15 @@ impl Feed {
     }
 
     /// There are no pictures. The time stays that of the first reason.
-    pub(super) fn lose(&self, reason: &str) {
+    pub(super) fn lose(&self, reason: &str, hint: Option<String>) {
         let reason = bounded(reason);
         self.signal.send_if_modified(|state| {
-            let since_us = match state {
-                State::Lost(lost) if lost.reason == reason => return false,
-                State::Lost(lost) => lost.since_us,
-                State::Opening | State::Live { .. } => now_us(),
+            let since_us = match state.lost() {
+                Some(lost) if lost.reason == reason => return false,
+                Some(lost) => lost.since_us,
+                None => now_us(),
             };
-            *state = State::Lost(Lost { reason, since_us });
+            *state = State::Lost { lost: Lost { reason, since_us }, hint };
             true
         });
     }
@@ -96,7 +101,7 @@ impl Feed {
     fn judge(&self) {
         let age_ms = steady_ms(self.start).saturating_sub(self.picture_ms.load(Ordering::Relaxed));
         if age_ms > SILENCE_MAX_MS && self.lost().is_none() {
-            self.lose(&format!("the camera has given no picture for {} s", SILENCE_MAX_MS / 1_000));
+            self.lose(&format!("the camera has given no picture for {} s", SILENCE_MAX_MS / 1_000), None);
         }
     }
 
@@ -195,18 +200,18 @@ pub(super) async fn attend(shared: Arc<Shared>, feed: Arc<Feed>, source: String)
 
 /// Tells the camera's owner.
 fn tell(shared: &Shared, source: &str, state: &State) {
-    let (source, problem) = match state {
+    let (source, problem, hint) = match state {
         State::Opening => return,
         State::Live { source } => {
             info!(%source, "the camera has a signal");
-            (source.clone(), None)
+            (source.clone(), None, None)
         }
-        State::Lost(lost) => {
-            warn!(%source, reason = %lost.reason, "the camera has no signal");
-            (source.to_owned(), Some(lost.reason.clone()))
+        State::Lost { lost, hint } => {
+            warn!(%source, reason = %lost.reason, hint, "the camera has no signal");
+            (source.to_owned(), Some(lost.reason.clone()), hint.clone())
         }
     };
-    shared.emit(Event::Camera { source, problem });
+    shared.emit(Event::Camera { source, problem, hint });
 }
 
 #[cfg(test)]
@@ -223,14 +228,15 @@ mod tests {
     fn the_time_is_that_of_the_first_reason_and_each_reason_is_told_once() {
         let feed = feed(64, 48);
         let mut signal = feed.signal();
-        feed.lose("unplugged");
+        feed.lose("unplugged", None);
         let first = feed.lost().unwrap();
         assert!(signal.has_changed().unwrap());
         signal.mark_unchanged();
-        feed.lose("unplugged");
+        feed.lose("unplugged", None);
         assert!(!signal.has_changed().unwrap(), "nothing new");
-        feed.lose("busy");
-        assert_eq!(feed.lost().unwrap(), Lost { reason: "busy".into(), since_us: first.since_us });
+        feed.lose("busy", Some("end the other program".into()));
+        let lost = Lost { reason: "busy".into(), since_us: first.since_us };
+        assert_eq!(*signal.borrow(), State::Lost { lost, hint: Some("end the other program".into()) });
         feed.found(|| "a camera".into());
         assert_eq!(*signal.borrow_and_update(), State::Live { source: "a camera".into() });
         feed.found(|| unreachable!("described once"));
@@ -243,7 +249,7 @@ mod tests {
         let (mut full, mut quarter) = (feed.follow(SizeClass::Full), feed.follow(SizeClass::Quarter));
         feed.show_slate();
         assert!(!full.has_changed().unwrap(), "there may be pictures soon");
-        feed.lose(&"设备".repeat(1_000));
+        feed.lose(&"设备".repeat(1_000), None);
         assert!(feed.lost().unwrap().reason.len() <= REASON_BYTES_MAX);
         feed.show_slate();
         let (large, small) = (full.borrow_and_update().clone().unwrap(), quarter.borrow_and_update().clone().unwrap());
@@ -264,7 +270,7 @@ mod tests {
         feed.start = long_ago;
         feed.judge();
         assert!(feed.lost().unwrap().reason.contains("3 s"));
-        feed.lose("the cable");
+        feed.lose("the cable", None);
         feed.judge();
         assert_eq!(feed.lost().unwrap().reason, "the cable");
         feed.picture_ms.store(steady_ms(feed.start), Ordering::Relaxed);

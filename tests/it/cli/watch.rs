@@ -40,6 +40,7 @@ fn a_camera_whose_device_is_away_starts_and_says_so_everywhere() {
     let told = camera.wait("camera");
     assert_eq!(told["state"], "lost");
     assert!(told["reason"].as_str().unwrap().contains("absent"), "{told}");
+    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains("camera")), "the owner hears the mend: {told}");
     fails(&["watch", "bob", "--still", "--out", "stills"], &hosts.alice, "no signal", "try again");
     assert!(super::names(&hosts.alice.join("stills")).is_empty(), "a slate is no still");
     let output = run(&["watch", "bob", "--seconds", "3", "--out", "frames", "--json"], &hosts.alice);

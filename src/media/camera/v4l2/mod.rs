@@ -114,7 +114,8 @@ pub(super) fn from_os(path: &Path, doing: &'static str, error: io::Error) -> Cam
     let path = path.to_owned();
     // Numbers of Linux: EPERM, ENOENT, ENXIO, EACCES, EBUSY, ENODEV, ENOSPC.
     match (error.raw_os_error(), doing) {
-        (Some(2), _) | (Some(6 | 19), "open") => CameraError::Missing { path, found: list::names() },
+        (Some(2), _) => CameraError::Missing { path, found: list::names() },
+        (Some(6 | 19), "open") if !path.exists() => CameraError::Missing { path, found: list::names() },
         (Some(1 | 13), _) => CameraError::Permission { path },
         (Some(16), _) => {
             let holders = list::holders(&path);
