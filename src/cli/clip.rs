@@ -44,27 +44,46 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command, global: &Global, printer: &Printer) -> Outcome {
     match command {
         Command::Record { out, seconds, device, force } => {
-            let device = device.clone().or_else(|| settings(global, printer).input);
+            let device = named(device.as_ref(), global, printer, |table| table.input)?;
             record(out, *seconds, device.as_deref(), *force, printer)
         }
         Command::Play { file, from, device } => {
-            let device = device.clone().or_else(|| settings(global, printer).output);
+            let device = named(device.as_ref(), global, printer, |table| table.output)?;
             play(file, *from, device.as_deref(), printer)
         }
     }
 }
 
-/// The table's `[sound]`, where there is a table: these commands need no key and no peer.
-fn settings(global: &Global, printer: &Printer) -> SoundSettings {
+/// The device of the command line, else the table's.
+fn named(
+    device: Option<&String>,
+    global: &Global,
+    printer: &Printer,
+    of_table: impl FnOnce(SoundSettings) -> Option<String>,
+) -> Outcome<Option<String>> {
+    match device {
+        Some(device) => Ok(Some(device.clone())),
+        None => Ok(of_table(settings(global, printer)?)),
+    }
+}
+
+/// The table's `[sound]`, where there is a table: these commands need no key and no peer. A table that was named must be
+/// sound itself: another microphone than its would be a surprise.
+fn settings(global: &Global, printer: &Printer) -> Outcome<SoundSettings> {
     let loaded = match Config::find(global.config.as_deref()) {
-        Ok(path) => Config::load(&path).map_err(|error| error.to_string()),
-        Err(error) if global.config.is_some() => Err(error.to_string()),
-        Err(_) => return SoundSettings::default(),
+        Ok(path) => Config::load(&path).map_err(Failure::from),
+        Err(error) if global.config.is_some() => Err(error.into()),
+        Err(_) => return Ok(SoundSettings::default()),
     };
-    loaded.map(|config| config.sound).unwrap_or_else(|error| {
-        printer.note(&format!("note: the system's default device is used, as the table cannot be: {error}"));
-        SoundSettings::default()
-    })
+    match loaded {
+        Ok(config) => Ok(config.sound),
+        Err(failure) if global.config.is_some() => Err(failure),
+        Err(failure) => {
+            let error = failure.error;
+            printer.note(&format!("note: the system's default device is used, as the table cannot be: {error}"));
+            Ok(SoundSettings::default())
+        }
+    }
 }
 
 fn record(out: &Path, seconds: f64, device: Option<&str>, force: bool, printer: &Printer) -> Outcome {
@@ -77,6 +96,12 @@ fn record(out: &Path, seconds: f64, device: Option<&str>, force: bool, printer: 
             .hint("choose another name, or replace it with --force"));
     }
     let no_name = |_: &Path| Err(Failure::new("no output is named").hint("name a WAV file"));
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(
+            Failure::new(format!("there is no folder {}", folder.display())).hint("make it first, or name another")
+        );
+    }
     let target = Target::choose(Some(out), out, force, printer, no_name)?;
     target.refuse_terminal()?;
     let path = target.path();
@@ -87,7 +112,7 @@ fn record(out: &Path, seconds: f64, device: Option<&str>, force: bool, printer: 
     };
     let value = json!({
         "event": "clip", "path": path, "seconds": clip.seconds, "peak_db": clip.peak_db, "rms_db": clip.rms_db,
-        "device": clip.device,
+        "device": clip.device, "gaps": clip.gaps,
     });
     printer.result(&value, || {
         let (seconds, peak, rms) = (clip.seconds, clip.peak_db, clip.rms_db);

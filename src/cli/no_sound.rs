@@ -16,6 +16,7 @@ pub(super) struct Clip {
     pub(super) peak_db: f64,
     pub(super) rms_db: f64,
     pub(super) device: String,
+    pub(super) gaps: u32,
     pub(super) interrupted: bool,
 }
 

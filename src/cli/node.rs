@@ -144,10 +144,19 @@ impl Hangups {
 
 /// Reads a file that is sent or searched, bounded.
 pub(super) fn read_file(path: &Path, bytes_max: u64) -> Outcome<Vec<u8>> {
-    let size = std::fs::metadata(path).map_err(|error| Failure::file("read", path, &error))?.len();
-    if size > bytes_max {
-        let error = format!("{} has {size} bytes, at most {bytes_max} are allowed", path.display());
+    use std::io::Read;
+    let unread = |error: std::io::Error| Failure::file("read", path, &error);
+    let file = std::fs::File::open(path).map_err(unread)?;
+    let size = file.metadata().map_err(unread)?.len();
+    let mut bytes = Vec::new();
+    if size <= bytes_max {
+        // a device or a pipe tells no size, and may have no end
+        file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes).map_err(unread)?;
+    }
+    if size > bytes_max || bytes.len() as u64 > bytes_max {
+        let has = if size > bytes_max { format!("has {size} bytes") } else { "goes on".to_owned() };
+        let error = format!("{} {has}, at most {bytes_max} are allowed", path.display());
         return Err(Failure::new(error).hint("send it with --file, which takes files of up to 64 GiB"));
     }
-    std::fs::read(path).map_err(|error| Failure::file("read", path, &error))
+    Ok(bytes)
 }

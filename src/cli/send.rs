@@ -46,7 +46,7 @@ pub(super) struct Options {
     #[arg(long)]
     record: bool,
     /// The microphone, a name or id of `miyu devices` [default: the table's, else the system's]
-    #[arg(long, value_name = "NAME", requires = "record")]
+    #[arg(long, value_name = "NAME", requires = "record", conflicts_with_all = ["text", "image", "clip", "file", "delete"])]
     device: Option<String>,
     /// Send any file
     #[arg(long, value_name = "FILE")]

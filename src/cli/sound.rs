@@ -26,6 +26,8 @@ pub(super) struct Clip {
     pub(super) peak_db: f64,
     pub(super) rms_db: f64,
     pub(super) device: String,
+    /// How often samples were lost on the way.
+    pub(super) gaps: u32,
     /// Whether it was Ctrl+C that ended it.
     pub(super) interrupted: bool,
 }
@@ -68,6 +70,7 @@ pub(super) async fn record(device: Option<&str>, seconds: f64, printer: &Printer
         peak_db: tenths(recording.level.peak_db()),
         rms_db: tenths(recording.level.rms_db()),
         wav: recording.wav,
+        gaps: recording.gaps,
         device: recording.device,
         interrupted,
     })
@@ -162,10 +165,20 @@ fn line(device: &devices::Listed) -> String {
     format!("  {name}{default}\n    {id} ({}{})", device.host, format.unwrap_or_default())
 }
 
+/// Whether keys are for us: a process in the background that reads from its terminal is stopped.
+fn has_keys() -> bool {
+    let stdin = std::io::stdin();
+    #[cfg(target_os = "linux")]
+    if !rustix::termios::tcgetpgrp(&stdin).is_ok_and(|group| group == rustix::process::getpgrp()) {
+        return false;
+    }
+    stdin.is_terminal()
+}
+
 /// One `()` for each line on a terminal; nothing, for ever, elsewhere.
 fn lines() -> mpsc::Receiver<()> {
     let (told, lines) = mpsc::channel(1);
-    let terminal = std::io::stdin().is_terminal();
+    let terminal = has_keys();
     // it waits for a key until the process ends: nothing can call it back
     std::thread::spawn(move || {
         let mut line = String::new();

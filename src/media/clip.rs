@@ -177,7 +177,8 @@ fn walk(wav: &[u8], mut each: impl FnMut(f32)) -> Result<ClipInfo, ClipError> {
                 return Err(ClipError::NotFinite { index });
             }
             level.add(sample);
-            each(sample);
+            // over the full scale a speaker clips all the same, and a resampler's sums overflow far above it
+            each(sample.clamp(-1.0, 1.0));
         }
     } else {
         let full = 2.0f32.powi(i32::from(spec.bits_per_sample) - 1);

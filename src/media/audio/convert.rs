@@ -24,8 +24,9 @@ pub(super) fn decoder(format: SampleFormat) -> Option<fn(&[u8]) -> f32> {
     fn low_24(bytes: &[u8]) -> i32 {
         i32::from_ne_bytes(number(bytes)) << 8
     }
+    // a mixer of the system may be over the full scale a little; beyond, the resampler's sums would overflow
     fn finite(sample: f32) -> f32 {
-        if sample.is_finite() { sample } else { 0.0 }
+        if sample.is_finite() { sample.clamp(-8.0, 8.0) } else { 0.0 }
     }
     Some(match format {
         SampleFormat::I8 => |b| f32::from(i8::from_ne_bytes(number(b))) / 128.0,

@@ -37,19 +37,22 @@ pub struct Listed {
 }
 
 /// The sound system that is used here.
+#[cfg(target_os = "linux")]
 fn host() -> Result<Arc<cpal::Host>, AudioError> {
-    #[cfg(target_os = "linux")]
     match server() {
         Ok(host) => {
             tracing::info!("sound by the sound server (PulseAudio's protocol)");
-            return Ok(host);
+            Ok(host)
         }
         Err(error) => {
             tracing::info!(%error, "sound by ALSA: no sound server answers");
-            return alsa();
+            alsa()
         }
     }
-    #[cfg(not(target_os = "linux"))]
+}
+
+#[cfg(not(target_os = "linux"))]
+fn host() -> Result<Arc<cpal::Host>, AudioError> {
     Ok(Arc::new(cpal::default_host()))
 }
 

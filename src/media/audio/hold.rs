@@ -1,5 +1,6 @@
 //! Keeping a stream open: on a thread of its own, as opening and closing may hang in a driver or a sound server.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,11 +54,16 @@ impl Hold {
     ) -> Self {
         let (close, until) = sync_channel::<()>(0);
         let (done, closed) = sync_channel(1);
-        let told = alarm.clone();
+        let (told, device) = (alarm.clone(), name.to_owned());
         let work = move || {
             #[cfg(target_os = "linux")]
             let _quiet = super::alsa::Quiet::new();
-            match open() {
+            // what a sound library does not expect must not be taken for a device that is slow to open
+            let opened = catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+                let why = "its sound system gave an answer that is not understood".to_owned();
+                Err(AudioError::Other { device, after: Duration::ZERO, why })
+            });
+            match opened {
                 // until the other end is dropped
                 Ok(stream) => drop((until.recv(), stream)),
                 Err(error) => alarm.raise(error),

@@ -120,3 +120,13 @@ fn random_damage_to_clips_never_panics() {
         }
     }
 }
+
+/// A peer's clip may hold any number that a float can; what is played stays within the full scale.
+#[test]
+fn samples_far_above_the_full_scale_are_cut_to_it() {
+    let float = hound::WavSpec { sample_format: hound::SampleFormat::Float, ..spec(1, 44_100, 32) };
+    let bytes = wav(float, (0..4_410).map(|at| if at % 2 == 0 { 3.0e38 } else { -3.0e38 }));
+    let (info, samples) = clip::decode(&bytes).unwrap();
+    assert_eq!(info.peak, 3.0e38, "the check tells what is there");
+    assert!(samples.iter().all(|sample| sample.abs() == 1.0));
+}

@@ -51,7 +51,8 @@ fn a_clip_that_is_played_is_recorded() {
     }
     guest.put("tone.wav", &tone());
     let mut player = guest.start(&format!("miyu clip play tone.wav --device {SPEAKER}"));
-    guest.until("grep -q RUNNING /proc/asound/Loopback/pcm0p/sub0/status");
+    // half a second of the tone has gone out: it runs before the first of it is there
+    guest.until("awk '/hw_ptr/ { exit !($3 > 24000) }' /proc/asound/Loopback/pcm0p/sub0/status");
     guest.ok(&format!("miyu clip record heard.wav --device {MICROPHONE}"));
     guest.end(&mut player);
 
