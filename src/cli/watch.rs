@@ -22,10 +22,10 @@ pub(super) struct Options {
     /// End after this long
     #[arg(long, value_name = "S")]
     seconds: Option<f64>,
-    /// Write every frame as a JPEG file into DIR
+    /// Write every frame as a JPEG file into DIR, beside those that are there
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Take one picture of full quality
+    /// Take one picture of full quality, and keep it in DIR or here
     #[arg(long, conflicts_with_all = ["frames", "max_fps", "size"])]
     still: bool,
     /// Decode every frame, and measure how long after its encoding it is decoded here
@@ -55,18 +55,21 @@ pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -
     }
     let loaded = node::load(global)?;
     node::check_peer(&loaded, &options.peer)?;
-    if let Some(folder) = &options.out {
-        std::fs::create_dir_all(folder).map_err(|error| Failure::file("make the folder", folder, &error))?;
-    }
+    let album = match (&options.out, options.still) {
+        (Some(folder), still) => Some(Album::open(folder, if still { "still" } else { "frame" })?),
+        // A picture that was asked for is kept.
+        (None, true) => Some(Album::open(Path::new("."), "still")?),
+        (None, false) => None,
+    };
     let (node, events) = node::start(&loaded, Role::OneShot).await?;
     // Nobody reads them here.
     drop(events);
-    let outcome = watch(options, &node, printer).await;
+    let outcome = watch(options, album, &node, printer).await;
     node.shutdown().await;
     outcome
 }
 
-async fn watch(options: &Options, node: &Node, printer: &Printer) -> Outcome {
+async fn watch(options: &Options, album: Option<Album>, node: &Node, printer: &Printer) -> Outcome {
     let size = match options.size {
         Size::Full => SizeClass::Full,
         Size::Half => SizeClass::Half,
@@ -84,6 +87,7 @@ async fn watch(options: &Options, node: &Node, printer: &Printer) -> Outcome {
     let mut view = View {
         options,
         printer,
+        album,
         begun: Instant::now(),
         frames: 0,
         latencies_us: Vec::new(),
@@ -102,6 +106,7 @@ async fn watch(options: &Options, node: &Node, printer: &Printer) -> Outcome {
 struct View<'a> {
     options: &'a Options,
     printer: &'a Printer,
+    album: Option<Album>,
     begun: Instant,
     frames: u64,
     latencies_us: Vec<i64>,
@@ -255,10 +260,7 @@ impl View<'_> {
             self.latencies_us.push(frame.latency_us);
         }
         self.error_us = frame.latency_error_us;
-        let path = match &self.options.out {
-            Some(folder) => Some(save(folder, self.frames, frame)?),
-            None => None,
-        };
+        let path = self.album.as_mut().map(|album| album.save(frame)).transpose()?;
         if self.printer.is_json() {
             let value = json!({
                 "event": "frame", "seq": frame.seq, "width": frame.width, "height": frame.height,
@@ -328,8 +330,30 @@ fn percentile(sorted_us: &[i64], percent: usize) -> Option<f64> {
     sorted_us.get(last * percent / 100).map(|us| *us as f64 / 1000.0)
 }
 
-fn save(folder: &Path, number: u64, frame: &WatchFrame) -> Outcome<PathBuf> {
-    let path = folder.join(format!("frame-{number:06}.jpg"));
-    std::fs::write(&path, &frame.jpeg).map_err(|error| Failure::file("write", &path, &error))?;
-    Ok(path)
+/// Where pictures are kept: never over another one, counted on from those of earlier runs.
+struct Album {
+    folder: PathBuf,
+    kind: &'static str,
+    last: u64,
+}
+
+impl Album {
+    /// Makes the folder where it is not there, and looks for the last `KIND-NUMBER.jpg` in it.
+    fn open(folder: &Path, kind: &'static str) -> Outcome<Self> {
+        std::fs::create_dir_all(folder).map_err(|error| Failure::file("make the folder", folder, &error))?;
+        let entries = std::fs::read_dir(folder).map_err(|error| Failure::file("read", folder, &error))?;
+        let number = |name: &str| name.strip_prefix(kind)?.strip_prefix('-')?.strip_suffix(".jpg")?.parse().ok();
+        let numbers = entries.flatten().filter_map(|entry| number(&entry.file_name().to_string_lossy()));
+        Ok(Self { folder: folder.to_owned(), kind, last: numbers.max().unwrap_or(0) })
+    }
+
+    fn save(&mut self, frame: &WatchFrame) -> Outcome<PathBuf> {
+        use std::io::Write;
+        self.last = self.last.saturating_add(1);
+        let path = self.folder.join(format!("{}-{:06}.jpg", self.kind, self.last));
+        let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&path);
+        let written = made.and_then(|mut file| file.write_all(&frame.jpeg));
+        written.map_err(|error| Failure::file("write", &path, &error))?;
+        Ok(path)
+    }
 }
