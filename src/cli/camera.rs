@@ -65,14 +65,18 @@ pub(super) async fn run(options: &Options, global: &Global, printer: &Printer) -
     let plan = options.plan(&node::config(global)?.camera)?;
     check(&plan.source, &plan.settings)?;
     let loaded = node::load(global)?;
-    run::serve(&loaded, &options.run, Some(plan), printer).await
+    let outcome = run::serve(&loaded, &options.run, Some(plan), printer).await;
+    camera::end_programs();
+    outcome
 }
 
 impl Options {
     /// The flags laid over the table.
     fn settings(&self, table: &CameraSettings) -> Settings {
         let given = &table.settings;
-        let mut controls = given.controls.clone();
+        // The table's controls are those of the table's camera.
+        let other = self.source.as_ref().is_some_and(|source| table.source.as_ref().is_some_and(|own| own != source));
+        let mut controls = if other { Vec::new() } else { given.controls.clone() };
         for (name, value) in &self.set {
             controls.retain(|(other, _)| other != name);
             controls.push((name.clone(), value.clone()));

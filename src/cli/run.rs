@@ -183,7 +183,7 @@ fn link_news(event: &Event, printer: &Printer) {
             let state = if problem.is_none() { "live" } else { "lost" };
             let value = json!({ "event": "camera", "state": state, "source": source, "reason": problem, "hint": hint });
             printer.result(&value, || match (problem, hint) {
-                (None, _) => format!("camera: {source}"),
+                (None, _) => format!("camera: {}", shown(source)),
                 (Some(problem), None) => format!("camera: no signal: {}", shown(problem)),
                 (Some(problem), Some(hint)) => format!("camera: no signal: {}\nhint: {}", shown(problem), shown(hint)),
             });

@@ -24,10 +24,11 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Signs of life are given at half of the time after which the manager would miss them.
+    /// Signs of life are given at a quarter of the time after which the manager would miss them: a camera that takes its
+    /// time to open (15 s) and a look that falls into that still leave one in time.
     pub(super) fn new() -> Self {
         let watchdog = watchdog();
-        let mut looks = interval(watchdog.map_or(LOOK, |time| (time / 2).max(LOOK_MIN)));
+        let mut looks = interval(watchdog.map_or(LOOK, |time| (time / 4).max(LOOK_MIN)));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let progress = Progress::default();
         Self { looks, watched: watchdog.is_some(), progress, answer: None, status: String::new() }

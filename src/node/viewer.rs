@@ -24,6 +24,10 @@ const STILL_TIMEOUT: Duration = Duration::from_secs(10);
 const REPORTS_TIMEOUT: Duration = Duration::from_secs(30);
 /// The stream error code of a frame that has missed its time.
 const MISSED: VarInt = VarInt::from_u32(2);
+/// What a viewer is told on its watch's own stream it takes within this time, or is gone.
+const WORD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The last frames of a watch that is over may still arrive for this long.
+const LAST_FRAMES: Duration = Duration::from_secs(1);
 /// A viewer counts as late when it had to do without this part of the frames between two reports, in percent.
 const LATE_PERCENT: u64 = 20;
 
@@ -74,16 +78,21 @@ pub(super) async fn serve(
     let (begun, left_out, resets) = (watch.pacer.begun(), watch.pacer.dropped(), watch.pacer.resets());
     info!(peer = %link.peer.name, begun, left_out, resets, "a viewer has gone");
     let end = WatchEnd { detail: end.to_owned(), begun };
+    // It counts no more among those who watch.
+    drop(watch);
     // The viewer may have gone with its stream.
     let _ = last_word(&mut send, &WatchReply::End(end)).await;
     Ok(())
 }
 
 async fn last_word(send: &mut impl WriteHalf, word: &WatchReply) -> Result<(), StreamError> {
-    io::write(send, word).await?;
-    let _ = send.finish();
-    send.done().await;
-    Ok(())
+    let saying = async {
+        io::write(send, word).await?;
+        let _ = send.finish();
+        send.done().await;
+        Ok(())
+    };
+    tokio::time::timeout(WORD_TIMEOUT, saying).await.unwrap_or(Err(StreamError::Timeout(WORD_TIMEOUT)))
 }
 
 type Admitted = (Arc<Feed>, tokio::sync::OwnedSemaphorePermit);
@@ -113,7 +122,7 @@ async fn still(
         Some(still) => tokio::select! {
             // A picture that is there goes out, whatever has become of the camera since.
             biased;
-            Ok(frame) = still => Ok(frame),
+            frame = still => frame.map_err(|_| "the picture could not be made".to_owned()),
             Ok(state) = signal.wait_for(|state| state.lost().is_some()) => {
                 Err(state.lost().map_or_else(String::new, |lost| format!("no signal: {}", lost.reason)))
             }
@@ -215,7 +224,8 @@ impl Watch {
                 }
                 Some(end) = self.ends.1.recv() => self.ended(&end),
                 Ok(()) = signal.changed() => {
-                    if told.tell(send, &mut signal).await.is_err() {
+                    let telling = tokio::time::timeout(WORD_TIMEOUT, told.tell(send, &mut signal));
+                    if !matches!(telling.await, Ok(Ok(()))) {
                         break "the viewer takes nothing any more";
                     }
                 }
@@ -292,7 +302,11 @@ impl Watch {
 
     fn report(&mut self, report: &Report) {
         self.pacer.report(report.seen);
-        let late = self.offered > 0 && self.left_out * 100 >= self.offered * LATE_PERCENT;
+        if self.offered == 0 {
+            // A slow camera has given nothing since: that is no news of the viewer.
+            return;
+        }
+        let late = self.left_out * 100 >= self.offered * LATE_PERCENT;
         self.viewer.set_late(late);
         self.offered = 0;
         self.left_out = 0;
@@ -338,12 +352,20 @@ async fn send_frame(
     };
     let done = tokio::select! {
         done = sending => done.is_some(),
-        Ok(()) = on_reset => false,
+        () = missed(on_reset) => false,
     };
     if !done {
         let _ = stream.reset(MISSED);
     }
     done
+}
+
+/// Resolves when the frame is not wanted any more. Without its watch it has a moment left; who takes nothing must not
+/// hold it for as long as the link lives.
+async fn missed(on_reset: oneshot::Receiver<()>) {
+    if on_reset.await.is_err() {
+        tokio::time::sleep(LAST_FRAMES).await;
+    }
 }
 
 async fn read_reports(mut recv: impl ReadHalf, reports: mpsc::Sender<Report>) {

@@ -184,6 +184,7 @@ impl CameraError {
     /// The mend, where there is one that the message does not hold.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            CameraError::UnknownSource { text } if text.starts_with("/dev/") => format!("write v4l2:{text}"),
             CameraError::UnknownSource { .. } => SYNTAX.into(),
             CameraError::NotInThisBuild { .. } => {
                 "use test, FILE.mjpeg or a folder of pictures, or a build that has it".into()

@@ -113,7 +113,7 @@ pub enum SourceSpec {
 impl FromStr for SourceSpec {
     type Err = CameraError;
 
-    /// Reads `test`, `rpicam`, `v4l2:DEVICE`, `FILE.mjpeg` (or `.mjpg`); anything else is a folder.
+    /// Reads `test`, `rpicam`, `v4l2:DEVICE`, `FILE.mjpeg` (or `.mjpg`); anything else but a device is a folder.
     fn from_str(text: &str) -> Result<SourceSpec, CameraError> {
         let unknown = || CameraError::UnknownSource { text: text.to_owned() };
         if let Some(device) = text.strip_prefix("v4l2:") {
@@ -123,6 +123,8 @@ impl FromStr for SourceSpec {
             "" => Err(unknown()),
             "test" => Ok(SourceSpec::Test),
             "rpicam" => Ok(SourceSpec::Rpicam),
+            // a device without the word for what it is
+            _ if text.starts_with("/dev/") => Err(unknown()),
             _ => {
                 let path = PathBuf::from(text);
                 let extension = path.extension().map(|ext| ext.to_ascii_lowercase());
@@ -156,6 +158,12 @@ impl fmt::Display for SourceSpec {
             SourceSpec::Mjpeg(path) | SourceSpec::Folder(path) => write!(f, "{}", path.display()),
         }
     }
+}
+
+/// Ends what sources have started: for the end of the process. No source that needs a program opens after this.
+pub fn end_programs() {
+    #[cfg(all(target_os = "linux", feature = "camera"))]
+    rpicam::end_all();
 }
 
 /// Opens a source.

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+/// Damaged pictures one after the other that are left out: what goes through untouched is not decoded, and one bad frame
+/// of a cable is no reason to open the camera anew.
+const DAMAGED_RUN_MAX: u32 = 8;
+
 use super::{CameraError, Captured, Flip, Picture, Rotation, Source};
 use crate::media::jpeg::{self, JpegError, Rgb, Transformation, Yuv};
 
@@ -158,9 +162,18 @@ impl Source for Turned {
     }
 
     fn next(&mut self) -> Result<Captured, CameraError> {
-        let captured = self.inner.next()?;
-        let (width, height) = self.turn.size((captured.width, captured.height));
-        let picture = captured.picture.turned(self.turn)?;
-        Ok(Captured { width, height, picture, ..captured })
+        let mut damaged = 0;
+        loop {
+            let captured = self.inner.next()?;
+            let (width, height) = self.turn.size((captured.width, captured.height));
+            match captured.picture.clone().turned(self.turn) {
+                Ok(picture) => return Ok(Captured { width, height, picture, ..captured }),
+                Err(error) if damaged < DAMAGED_RUN_MAX => {
+                    damaged += 1;
+                    tracing::debug!(%error, "a frame is left out");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 }

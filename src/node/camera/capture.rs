@@ -18,6 +18,8 @@ use crate::wire::limits::CAMERA_FRAME_BYTES_MAX;
 
 /// Quality of a still picture that was asked for.
 const STILL_QUALITY: u8 = 95;
+/// Pictures of full quality are taken this often at most, whoever asks: they are in no viewer's pace.
+const STILL_PERIOD: Duration = Duration::from_secs(1);
 /// A source that fails is asked again after this long, doubling to the longest.
 const RETRY_MIN: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(8);
@@ -32,6 +34,9 @@ pub(super) struct Capture {
     feed: Arc<Feed>,
     opener: Opener,
     quality: Quality,
+    /// Of the plan, before anything lowers it.
+    top: u8,
+    still_due: Instant,
 }
 
 /// Frames that are ready to go out, each for its class.
@@ -43,7 +48,8 @@ fn not_encoded(error: JpegError) -> String {
 
 impl Capture {
     pub(super) fn new(feed: Arc<Feed>, plan: &CameraPlan, opener: Opener) -> Self {
-        Self { feed, opener, quality: Quality::new(plan.settings.quality, plan.bandwidth_bits) }
+        let top = plan.settings.quality;
+        Self { feed, opener, quality: Quality::new(top, plan.bandwidth_bits), top, still_due: Instant::now() }
     }
 
     /// Opens the source again and again, with pauses, until the feed ends. The first attempt is told to `opened`.
@@ -108,7 +114,7 @@ impl Capture {
         if self.quality.look(self.feed.load(passes)) {
             debug!(quality = self.quality.quality(), share = self.quality.share(), "the shared quality");
         }
-        self.serve_stills(captured)?;
+        self.serve_stills(captured);
         let ready = if self.quality.takes() { self.encode(captured)? } else { Ready::new() };
         self.feed.picture_ms.store(steady_ms(self.feed.start), Ordering::Relaxed);
         // Before the pictures: what follows in a class is no slate.
@@ -131,7 +137,18 @@ impl Capture {
             let frame = self.encoded(captured, encoded.width, encoded.height, encoded.jpeg)?;
             Ok((size, Arc::new(frame)))
         });
-        encoded.collect()
+        // A size that is too large for the wire is not the loss of those who watch a smaller one.
+        let (mut ready, mut problem) = (Ready::new(), None);
+        for one in encoded {
+            match one {
+                Ok(frame) => ready.push(frame),
+                Err(error) => problem = Some(error),
+            }
+        }
+        match problem {
+            Some(problem) if ready.is_empty() => Err(problem),
+            _ => Ok(ready),
+        }
     }
 
     /// A frame as it goes out; one that the wire does not take is said here, not blamed on a viewer.
@@ -154,16 +171,26 @@ impl Capture {
         })
     }
 
-    fn serve_stills(&self, captured: &Captured) -> Result<(), String> {
+    /// All who wait get the same picture. One that cannot be made is their loss alone.
+    fn serve_stills(&mut self, captured: &Captured) {
+        if Instant::now() < self.still_due {
+            return;
+        }
         let stills = std::mem::take(&mut *lock(&self.feed.stills));
         if stills.is_empty() {
-            return Ok(());
+            return;
         }
-        let encoded = captured.picture.encode(1, STILL_QUALITY).map_err(not_encoded)?;
-        let frame = Arc::new(self.encoded(captured, encoded.width, encoded.height, encoded.jpeg)?);
-        for still in stills {
-            let _ = still.send(frame.clone());
+        self.still_due = Instant::now() + STILL_PERIOD;
+        let still = |quality| {
+            let encoded = captured.picture.encode(1, quality).map_err(not_encoded)?;
+            self.encoded(captured, encoded.width, encoded.height, encoded.jpeg)
+        };
+        match still(STILL_QUALITY).or_else(|_| still(self.top)) {
+            Ok(frame) => {
+                let frame = Arc::new(frame);
+                stills.into_iter().for_each(|still| drop(still.send(frame.clone())));
+            }
+            Err(problem) => debug!(problem, "no still"),
         }
-        Ok(())
     }
 }

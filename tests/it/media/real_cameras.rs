@@ -71,6 +71,7 @@ while :; do
         stall) sleep 1000 ;;
         end) [ "$time" = 0 ] || exit 0 ;;
         broken) head -c 700 "$here/0.jpg" ;;
+        damaged) cat "$here/damaged.jpg" ;;
         rubbish) while :; do head -c 700 "$here/0.jpg"; done ;;
         esac
     fi
@@ -91,6 +92,12 @@ impl StandIn {
         for (number, picture) in pictures.iter().enumerate() {
             write(&format!("{number}.jpg"), picture);
         }
+        // whole by its markers, and short of a part of its last scan
+        let mut damaged = pictures[0].clone();
+        let end = damaged.len() - 2;
+        damaged.drain(end - 200..end);
+        assert!(jpeg::decode(&damaged).is_err());
+        write("damaged.jpg", &damaged);
         write("mode", format!("MODE={mode} FRAMES={frames}\n").as_bytes());
         write("rpicam-vid", STAND_IN.as_bytes());
         let program = folder.path().join("rpicam-vid");
@@ -272,4 +279,19 @@ fn broken_frames_of_the_pi_are_left_out_and_a_run_of_them_is_an_error() {
         }
     };
     assert!(matches!(error, CameraError::Broken { frames, .. } if frames >= 30), "{error}");
+}
+
+/// What goes through untouched is not decoded; what is turned is, and one bad frame of a cable opens no camera anew.
+#[test]
+fn a_damaged_picture_of_a_turned_camera_is_left_out() {
+    for (rotate, flip) in [(Rotation::Right, Flip::None), (Rotation::Left, Flip::Horizontal)] {
+        let stand_in = StandIn::new("damaged", 2);
+        let mut source = stand_in.open(&Settings { rotate, flip, ..Settings::default() }).unwrap();
+        for _ in 0..20 {
+            let captured = source.next().unwrap();
+            assert_eq!((captured.width, captured.height), (48, 64));
+            let Picture::Jpeg(bytes) = &captured.picture else { panic!("{captured:?}") };
+            assert_eq!(jpeg::decode(bytes).unwrap().width, 48);
+        }
+    }
 }

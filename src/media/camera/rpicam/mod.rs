@@ -36,6 +36,30 @@ const READ_BYTES: usize = 64 * 1024;
 const WORDS_LINES_MAX: usize = 4;
 const WORD_BYTES_MAX: u64 = 300;
 
+/// The process groups of programs that run.
+#[derive(Default)]
+struct Groups {
+    closed: bool,
+    running: Vec<rustix::process::Pid>,
+}
+
+static GROUPS: Mutex<Groups> = Mutex::new(Groups { closed: false, running: Vec::new() });
+
+fn groups() -> MutexGuard<'static, Groups> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends every program, and starts none any more: for the end of the process, which waits for no capture thread. One that
+/// writes nothing would outlive it and keep the camera.
+pub(super) fn end_all() {
+    let mut groups = groups();
+    groups.closed = true;
+    for group in groups.running.drain(..) {
+        // It may have ended.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+}
+
 /// How the camera is run.
 #[derive(Clone, Debug)]
 pub struct Rpicam {
@@ -85,8 +109,16 @@ impl Rpicam {
             command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
             // A group of its own: Ctrl+C is for us, and what it starts ends with it.
             let name = program.to_string_lossy().into_owned();
+            let mut groups = groups();
+            if groups.closed {
+                let source = std::io::Error::other("this program is about to end");
+                return Err(CameraError::Program { program: name, source });
+            }
             match command.process_group(0).spawn() {
-                Ok(child) => return Ok((name, child)),
+                Ok(child) => {
+                    groups.running.extend(group_of(&child));
+                    return Ok((name, child));
+                }
                 Err(source) => {
                     let is_missing = source.kind() == std::io::ErrorKind::NotFound;
                     let error = CameraError::Program { program: name, source };
@@ -147,6 +179,11 @@ impl Shared {
     }
 }
 
+/// The group that a program was started in, by its own number.
+fn group_of(child: &Child) -> Option<rustix::process::Pid> {
+    i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw)
+}
+
 /// The program while it runs. It ends with this value.
 struct Running {
     program: String,
@@ -159,6 +196,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         // Its exit status is of no interest here; a program that cannot be ended has ended.
         let _ = self.end();
+        let group = group_of(&self.child);
+        groups().running.retain(|running| Some(*running) != group);
     }
 }
 
@@ -216,7 +255,7 @@ impl Running {
     /// Ends it, by force if need be, and takes its exit status, so that nothing is left behind.
     fn end(&mut self) -> std::io::Result<ExitStatus> {
         // It has closed its output, or is not wanted any more: a moment to end in order, which frees the camera.
-        let group = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let group = group_of(&self.child);
         let signal = |signal| group.map(|group| rustix::process::kill_process_group(group, signal));
         if !self.shared.state().ended {
             signal(rustix::process::Signal::TERM);

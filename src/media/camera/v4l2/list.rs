@@ -167,12 +167,15 @@ pub(super) fn holders(path: &Path) -> Vec<String> {
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let Ok(number) = name.parse::<u32>() else { continue };
+        // we have just opened it ourselves, to ask
+        if number == std::process::id() {
+            continue;
+        }
         let open = std::fs::read_dir(entry.path().join("fd")).into_iter().flatten().flatten();
         let holds = open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|target| target == device);
         if holds {
             let command = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            let own = if number == std::process::id() { "this " } else { "" };
-            holders.push(format!("{} ({own}process {number})", command.trim()));
+            holders.push(format!("{} (process {number})", command.trim()));
         }
         if holders.len() == HOLDERS_MAX {
             break;

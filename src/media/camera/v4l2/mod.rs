@@ -69,7 +69,17 @@ impl Drop for Camera {
     fn drop(&mut self) {
         // The stream stops and gives its buffers back; a device that was unplugged refuses both.
         let stopped = guarded(|| {
-            drop(self.stream.take());
+            if let Some(mut stream) = self.stream.take() {
+                match v4l::io::traits::Stream::stop(&mut stream) {
+                    // Unplugged: the crate knows that.
+                    Err(error) if error.raw_os_error() != Some(19) => {
+                        // Dropped, it would panic, and once more while that unwinds: the end of the process.
+                        std::mem::forget(stream);
+                        return Err(error);
+                    }
+                    _ => drop(stream),
+                }
+            }
             drop(self.device.take());
             Ok(())
         });
