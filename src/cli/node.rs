@@ -96,19 +96,28 @@ pub(super) fn check_peer(loaded: &Loaded, name: &str) -> Outcome {
     Ok(())
 }
 
-/// Resolves on Ctrl+C, and on SIGTERM where there is one.
-pub(super) async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut term) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = term.recv() => {}
+/// Resolves on Ctrl+C, and on SIGTERM where there is one. From this call on neither ends the process by itself.
+#[cfg(unix)]
+pub(super) fn interrupted() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match (interrupt, terminate) {
+            (Ok(mut interrupt), Ok(mut terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
             }
-            return;
+            (Ok(mut one), Err(_)) | (Err(_), Ok(mut one)) => drop(one.recv().await),
+            (Err(_), Err(_)) => std::future::pending().await,
         }
     }
+}
+
+/// Resolves on Ctrl+C.
+#[cfg(not(unix))]
+pub(super) async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
 }
 

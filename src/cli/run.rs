@@ -35,22 +35,28 @@ pub(super) async fn serve(
     if let Some(folder) = &options.save {
         std::fs::create_dir_all(folder).map_err(|error| Failure::file("make the folder", folder, &error))?;
     }
+    // Before anything that is to be ended in order.
+    let stop = node::interrupted();
+    tokio::pin!(stop);
     let (node, mut events) = node::start(loaded, Role::LongLived).await?;
     let address = node.address().to_string();
     let id = fingerprint(loaded.identity.public());
     let peers: Vec<&str> = loaded.config.peers.iter().map(|peer| peer.name.as_str()).collect();
     let value = json!({ "event": "listening", "address": address, "id": id, "peers": peers });
     printer.result(&value, || format!("listening on UDP {address} as {id}; peers: {}", peers.join(", ")));
+    let mut stopped = false;
     if let Some(plan) = plan {
-        node.publish(plan).await;
+        // A camera takes its time to open; nobody who ends us waits for it.
+        tokio::select! {
+            () = node.publish(plan) => {}
+            () = &mut stop => stopped = true,
+        }
     }
     let saving = options.save.clone().map(|folder| Saving { folder, history: node.history() });
     let mut service = Service::new();
     service.ready(&node);
-    let stop = node::interrupted();
-    tokio::pin!(stop);
     let mut hangups = node::Hangups::new();
-    loop {
+    while !stopped {
         tokio::select! {
             event = events.recv() => match event {
                 Some(event) => show(&event, saving.as_ref(), printer),
@@ -63,7 +69,7 @@ pub(super) async fn serve(
                 service.reloaded();
             }
             () = service.due() => service.look(&node),
-            () = &mut stop => break,
+            () = &mut stop => stopped = true,
         }
     }
     service.stopping();
