@@ -10,6 +10,28 @@ use super::{Failure, Global, Outcome, block_on, node, sound};
 use crate::config::{Config, SoundSettings};
 use crate::node::limits::CLIP_BYTES_MAX;
 
+/// What was recorded.
+#[cfg_attr(not(feature = "audio"), allow(dead_code))] // never made there
+pub(super) struct Clip {
+    pub(super) wav: Vec<u8>,
+    pub(super) seconds: f64,
+    pub(super) peak_db: f64,
+    pub(super) rms_db: f64,
+    pub(super) device: String,
+    /// How often samples were lost on the way.
+    pub(super) gaps: u32,
+    /// Whether it was Ctrl+C that ended it.
+    pub(super) interrupted: bool,
+}
+
+/// What was played.
+#[cfg_attr(not(feature = "audio"), allow(dead_code))] // as above
+pub(super) struct Played {
+    pub(super) seconds: f64,
+    pub(super) to: f64,
+    pub(super) device: String,
+}
+
 /// What to do with a clip.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

@@ -2,31 +2,12 @@
 
 use std::path::Path;
 
+use super::clip::{Clip, Played};
 use super::print::Printer;
 use super::{Failure, Outcome};
 
 /// The longest recording of a build that can record.
 pub(super) const SECONDS_MAX: f64 = 5.0;
-
-/// What would have been recorded.
-#[allow(dead_code)] // named by those who would use it, and never made
-pub(super) struct Clip {
-    pub(super) wav: Vec<u8>,
-    pub(super) seconds: f64,
-    pub(super) peak_db: f64,
-    pub(super) rms_db: f64,
-    pub(super) device: String,
-    pub(super) gaps: u32,
-    pub(super) interrupted: bool,
-}
-
-/// What would have been played.
-#[allow(dead_code)] // as above
-pub(super) struct Played {
-    pub(super) seconds: f64,
-    pub(super) to: f64,
-    pub(super) device: String,
-}
 
 pub(super) async fn record(_device: Option<&str>, _seconds: f64, _printer: &Printer) -> Outcome<Clip> {
     Err(absent())

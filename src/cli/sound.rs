@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc;
 
+use super::clip::{Clip, Played};
 use super::print::{Printer, shown};
 use super::{Failure, Outcome, node};
 use crate::media::audio::{AudioError, Direction, Level, Player, RECORD_MAX, Recorder, devices};
@@ -18,26 +19,6 @@ pub(super) const SECONDS_MAX: f64 = RECORD_MAX.as_secs() as f64;
 const TICK: Duration = Duration::from_millis(50);
 /// Decibels below full scale where the meter begins.
 const METER_FLOOR: f32 = -60.0;
-
-/// What was recorded.
-pub(super) struct Clip {
-    pub(super) wav: Vec<u8>,
-    pub(super) seconds: f64,
-    pub(super) peak_db: f64,
-    pub(super) rms_db: f64,
-    pub(super) device: String,
-    /// How often samples were lost on the way.
-    pub(super) gaps: u32,
-    /// Whether it was Ctrl+C that ended it.
-    pub(super) interrupted: bool,
-}
-
-/// What was played.
-pub(super) struct Played {
-    pub(super) seconds: f64,
-    pub(super) to: f64,
-    pub(super) device: String,
-}
 
 /// Records until `seconds` have been recorded, Enter is pressed, or Ctrl+C.
 pub(super) async fn record(device: Option<&str>, seconds: f64, printer: &Printer) -> Outcome<Clip> {
