@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use serde_json::{Value, json};
 
 use super::Failure;
+use crate::node::text::harmless;
 
 /// Where results go.
 #[derive(Debug, Clone, Copy)]
@@ -70,23 +71,9 @@ fn out(line: &str) {
     let _ = stdout.flush();
 }
 
-/// Text from a peer for a terminal: control and bidi characters are escaped, so that nobody moves the cursor, forges a
-/// line or turns the reading order; further lines are indented behind a bar.
+/// Text from a peer for a terminal: made harmless, and further lines are indented behind a bar.
 pub(super) fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => shown.push_str("\n  | "),
-            '\t' => shown.push(' '),
-            c if c.is_control() || is_bidi(c) => shown.extend(c.escape_unicode()),
-            c => shown.push(c),
-        }
-    }
-    shown
-}
-
-fn is_bidi(character: char) -> bool {
-    matches!(character, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{feff}' | '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    harmless(text, "\n  | ")
 }
 
 /// The time of day, here, of an instant in Unix microseconds.
@@ -106,16 +93,4 @@ pub(super) fn size(bytes: u64) -> String {
 /// A number with what it counts.
 pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn a_peer_cannot_forge_lines_or_turn_the_text() {
-        assert_eq!(shown("hi\nalice: no"), "hi\n  | alice: no");
-        assert_eq!(shown("\u{1b}[2J\u{202e}abc"), "\\u{1b}[2J\\u{202e}abc");
-        assert_eq!(shown("你好, tab\there"), "你好, tab here");
-    }
 }

@@ -6,7 +6,7 @@
 //! - [`control`], [`clock`]: pings, presence, the offset between the clocks;
 //! - [`draft`], [`outgoing`], [`incoming`]: messages; - [`hidden`]: text sealed for a picture;
 //! - [`reading`]: what was read, and how long it is kept;
-//! - [`camera`], [`viewer`], [`pacing`], [`watch`]: live frames; - [`history`]: what is stored.
+//! - [`camera`], [`viewer`], [`pacing`], [`watch`]: live frames; - [`history`]: what is stored; - [`text`]: of peers.
 
 mod answer;
 pub mod camera;
@@ -29,6 +29,7 @@ pub mod script;
 pub mod settle;
 mod shared;
 mod table;
+pub mod text;
 mod types;
 mod viewer;
 pub mod watch;
