@@ -4,6 +4,8 @@
 
 mod address;
 mod camera;
+#[cfg(feature = "gui")]
+pub mod edit;
 mod fault;
 mod section;
 mod sound;
@@ -250,6 +252,11 @@ impl Config {
             places.push(dirs.config_dir().join(FILE_NAME));
         }
         Config::find_among(explicit, &places)
+    }
+
+    /// Where a first table is to be made: in the platform's config folder; `None` on a system account without a home.
+    pub fn default_path() -> Option<PathBuf> {
+        project_dirs().map(|dirs| dirs.config_dir().join(FILE_NAME))
     }
 
     /// [`Config::find`] with the places given instead of the platform's.
