@@ -15,11 +15,14 @@
 //! | [`media`] | JPEG, camera sources, clips, pictures |
 //! | [`stego`] | a picture and hidden bytes; pure |
 //! | [`seal`] | files on their own: encrypt, decrypt, sign, verify |
+//! | `gui` | the desktop app (with the feature `gui`) |
 //! | [`cli`] | one file a subcommand |
 
 pub mod cli;
 pub mod config;
 pub mod crypto;
+#[cfg(feature = "gui")]
+pub mod gui;
 pub mod identity;
 pub mod media;
 pub mod node;

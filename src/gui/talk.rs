@@ -1,0 +1,464 @@
+//! What the window asks of the engine, and what the engine tells the window.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::ColorImage;
+use zeroize::Zeroizing;
+
+use crate::config::edit;
+use crate::gui::model::settings::Settings;
+use crate::identity::PeerId;
+use crate::node::history::{Cursor, Direction, Kind, MessageId, Place, Reaction, State, Target};
+
+/// Something that went wrong, with its mend: for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What and why.
+    pub error: String,
+    /// The mend, where there is one.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    /// One from the parts that every error of ours has.
+    pub fn new(error: impl ToString, hint: Option<String>) -> Self {
+        Self { error: error.to_string(), hint }
+    }
+}
+
+/// What the window asks for.
+pub enum Ask {
+    /// Makes a key and a table, or the one that is missing; answered by [`News::Stage`].
+    MakeIdentity {
+        /// What we are called here.
+        name: String,
+        /// Locks the key; none for a key without.
+        passphrase: Option<Zeroizing<String>>,
+    },
+    /// Opens the key.
+    Unlock(Zeroizing<String>),
+    /// Starts again after a fault.
+    TryAgain,
+    /// Changes the table.
+    Table(Vec<edit::Change>),
+    /// The number that both sides compare; answered by [`News::SafetyNumber`].
+    SafetyNumber {
+        /// With whom.
+        peer: PeerId,
+    },
+    /// A page of a conversation; answered by [`News::Page`].
+    Page {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        place: Place,
+    },
+    /// Sends something; answered by [`News::Sent`] or [`News::NotSent`].
+    Send {
+        /// To whom.
+        peer: PeerId,
+        /// What.
+        what: Outgoing,
+        /// The message that it answers.
+        reply_to: Option<Target>,
+        /// Given back in the answer.
+        ticket: u64,
+    },
+    /// We are writing, or no longer.
+    Typing {
+        /// To whom.
+        peer: PeerId,
+        /// Whether.
+        active: bool,
+    },
+    /// All up to there was seen.
+    Read {
+        /// With whom.
+        peer: PeerId,
+        /// The last message that was seen.
+        up_to: Cursor,
+    },
+    /// Sends a failed message again.
+    Retry {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        id: MessageId,
+    },
+    /// Takes a message out of the outbox.
+    Cancel {
+        /// To whom.
+        peer: PeerId,
+        /// Which.
+        id: MessageId,
+    },
+    /// Deletes a message here alone.
+    Forget {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        target: Target,
+    },
+    /// A picture of a conversation, at the size that it is shown in; answered by [`News::Picture`].
+    Picture {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        target: Target,
+        /// Pixels of its longer side at most.
+        side_max: u32,
+    },
+    /// Looks at a file that is to be sent; answered by [`News::Staged`].
+    Stage {
+        /// To whom.
+        peer: PeerId,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Looks at a picture that was pasted; answered by [`News::Staged`].
+    StagePasted {
+        /// To whom.
+        peer: PeerId,
+        /// The picture.
+        picture: Arc<ColorImage>,
+    },
+    /// Messages with these words; answered by [`News::Found`].
+    Search {
+        /// What to look for.
+        words: String,
+        /// With whom; none for everybody.
+        peer: Option<PeerId>,
+        /// Given back in the answer.
+        ticket: u64,
+    },
+    /// Tells somebody who does not look at the window.
+    Notify(Notification),
+    /// Keeps what was chosen.
+    KeepSettings(Settings),
+    /// Says goodbye and ends.
+    Quit,
+}
+
+/// What is told outside of the window.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// From whom.
+    pub title: String,
+    /// What, as far as that may be seen.
+    pub body: String,
+}
+
+// contents stay out of logs
+impl std::fmt::Debug for Notification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Notification({} bytes)", self.body.len())
+    }
+}
+
+/// What is sent.
+#[derive(Clone)]
+pub enum Outgoing {
+    /// A text.
+    Text(String),
+    /// A file or a picture that was looked at, with the text that the picture is to hide.
+    Staged(Arc<Staged>, Option<String>),
+    /// Another text for a message of ours.
+    Edit(MessageId, String),
+    /// Takes a message of ours back, here and there.
+    Delete(MessageId),
+    /// A few characters beside a message; none take the last ones back.
+    React(Target, String),
+}
+
+/// What the engine tells.
+pub enum News {
+    /// How far the start has come.
+    Stage(Stage),
+    /// The peers of the table, in its order; also after each change of the table.
+    Peers(Vec<PeerRow>),
+    /// The table was not changed, and why.
+    TableRefused(Fault),
+    /// The number that both sides compare.
+    SafetyNumber {
+        /// With whom.
+        peer: PeerId,
+        /// Groups of digits, separated by spaces.
+        number: String,
+    },
+    /// A link came up or went away.
+    Presence {
+        /// Whose.
+        peer: PeerId,
+        /// What is known of it.
+        presence: Presence,
+    },
+    /// The round trip to a peer.
+    RoundTrip {
+        /// To whom.
+        peer: PeerId,
+        /// How long.
+        rtt: Duration,
+    },
+    /// A peer writes, or no longer.
+    Typing {
+        /// Who.
+        peer: PeerId,
+        /// Whether.
+        active: bool,
+    },
+    /// Unread messages and the last one, of everybody with whom something is stored.
+    Summaries(Vec<Summary>),
+    /// A page that was asked for.
+    Page {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        place: Place,
+        /// Its messages, oldest first.
+        lines: Vec<Line>,
+        /// Whether there is more beyond it.
+        more: bool,
+    },
+    /// Messages that are new or not as they were.
+    Lines {
+        /// With whom.
+        peer: PeerId,
+        /// As they are now.
+        lines: Vec<Line>,
+        /// Whether they came just now, from there.
+        arrived: bool,
+    },
+    /// A message is no longer there.
+    Gone {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        target: Target,
+    },
+    /// A body is on its way.
+    Progress {
+        /// Which message.
+        id: MessageId,
+        /// Bytes so far.
+        sent: u64,
+        /// Bytes of all.
+        total: u64,
+    },
+    /// What was asked to be sent is in the outbox.
+    Sent {
+        /// Of the ask.
+        ticket: u64,
+    },
+    /// It is not, and why.
+    NotSent {
+        /// Of the ask.
+        ticket: u64,
+        /// Why.
+        fault: Fault,
+    },
+    /// A file or picture that was looked at.
+    Staged {
+        /// For whom.
+        peer: PeerId,
+        /// What it is, or why it cannot be sent.
+        staged: Result<Arc<Staged>, Fault>,
+    },
+    /// A picture that was asked for.
+    Picture {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        target: Target,
+        /// The picture, or why there is none.
+        picture: Result<Arc<ColorImage>, Fault>,
+    },
+    /// What a search found, newest last.
+    Found {
+        /// Of the ask.
+        ticket: u64,
+        /// With whom, and what.
+        lines: Vec<(PeerId, Line)>,
+    },
+    /// What was chosen before.
+    Settings(Settings),
+    /// Something that needs a person.
+    Trouble(Fault),
+}
+
+/// How far the start has come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    /// Nothing is known yet.
+    Starting,
+    /// There is no table, or its key is not there: an identity is to be made.
+    NoIdentity {
+        /// Where the table is, or will be.
+        table: PathBuf,
+        /// Whether a table is there and only its key is missing.
+        only_key: bool,
+        /// Why the last try failed.
+        fault: Option<Fault>,
+    },
+    /// The key wants its passphrase.
+    Locked {
+        /// The key file.
+        key: PathBuf,
+        /// Why the last try failed.
+        fault: Option<Fault>,
+    },
+    /// It cannot start.
+    Broken(Fault),
+    /// It runs.
+    Running(Me),
+    /// It has ended.
+    Ended,
+}
+
+/// Ourselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Me {
+    /// What we are called in our own window.
+    pub name: String,
+    /// The line for the other side's table.
+    pub key_line: String,
+    /// For people to compare.
+    pub fingerprint: String,
+    /// Where we listen.
+    pub listen: String,
+    /// The table.
+    pub table: PathBuf,
+}
+
+/// A peer of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerRow {
+    /// Who.
+    pub id: PeerId,
+    /// What it is called here.
+    pub name: String,
+    /// Its key.
+    pub key_line: String,
+    /// Where it is dialled.
+    pub addresses: Vec<String>,
+    /// Whether it may send us messages.
+    pub may_chat: bool,
+    /// Whether it may watch our camera.
+    pub may_watch: bool,
+}
+
+/// Whether a peer is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// Not since the start.
+    Unknown,
+    /// There is a link.
+    Here {
+        /// Where.
+        address: String,
+        /// Cipher suite and key exchange.
+        suite: String,
+        /// Whether it publishes a camera.
+        camera: bool,
+    },
+    /// There is none, and why, as far as that is known.
+    Away(Option<Fault>),
+}
+
+/// A conversation in the list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// With whom.
+    pub peer: PeerId,
+    /// Messages that were not seen.
+    pub unread: u64,
+    /// The newest message.
+    pub last: Option<Line>,
+}
+
+/// A message, ready to be shown: text from the peer is made harmless.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Direction and id.
+    pub target: Target,
+    /// Its place in the history.
+    pub order_ms: i64,
+    /// Its number among all of its direction.
+    pub seq: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// When it was sent, by the sender's clock, in ms since 1970.
+    pub sent_ms: i64,
+    /// How far it has come.
+    pub state: State,
+    /// Its text.
+    pub text: Option<String>,
+    /// What is hidden in it.
+    pub hidden: Option<String>,
+    /// The name of its file.
+    pub name: Option<String>,
+    /// Bytes of its body.
+    pub bytes: u64,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// What it answers, with the beginning of that.
+    pub reply: Option<(Target, Option<String>)>,
+    /// Whether its text was changed.
+    pub edited: bool,
+    /// What both sides say to it.
+    pub reactions: Vec<Reaction>,
+    /// Whether it was changed on the disk.
+    pub damaged: bool,
+}
+
+// contents stay out of logs
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Line({} {} {} {})", self.target.direction, self.target.id, self.kind, self.state)
+    }
+}
+
+impl Line {
+    /// For [`Place`].
+    pub fn cursor(&self) -> Cursor {
+        (self.order_ms, self.target.id)
+    }
+
+    /// Whether we sent it.
+    pub fn is_ours(&self) -> bool {
+        self.target.direction == Direction::Out
+    }
+}
+
+/// A file or a picture that is to be sent.
+pub struct Staged {
+    /// The name that the peer will see.
+    pub name: String,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// What it is.
+    pub body: StagedBody,
+}
+
+/// What a staged file is.
+pub enum StagedBody {
+    /// A picture.
+    Picture {
+        /// The file's bytes.
+        file: Vec<u8>,
+        /// As it is shown before it is sent.
+        preview: Arc<ColorImage>,
+        /// Bytes of text that it can hide.
+        capacity: usize,
+    },
+    /// Anything else.
+    File(PathBuf),
+}
+
+// contents stay out of logs
+impl std::fmt::Debug for Staged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Staged({} bytes)", self.bytes)
+    }
+}
