@@ -1,11 +1,14 @@
 //! The desktop app: a messenger and a camera viewer over the node's commands and events.
 //!
+//! - [`engine`]: a thread with the node, the history and all work that takes time. [`talk::Ask`] in, [`talk::News`] out,
+//!   both bounded; the window is woken only when there is news;
 //! - [`model`]: what is known, fed by news: plain values, without egui, clock or node;
 //! - [`words`]: every string that is shown, in English and Chinese;
 //! - [`look`]: fonts, colours, sizes.
 //!
 //! No network, file, database or decoding work happens on the thread of the interface.
 
+pub mod engine;
 pub mod look;
 pub mod model;
 pub mod talk;

@@ -1,0 +1,438 @@
+//! A running node and the window: events become news, asks become commands.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::AbortHandle;
+use tokio::time::MissedTickBehavior;
+
+use super::look::{self, Look};
+use super::settings::File;
+use super::start::Loaded;
+use super::{End, Out, notify, pictures};
+use crate::config::{Config, Peer, edit};
+use crate::gui::talk::{Ask, Fault, Me, News, Outgoing, PeerRow, Presence, Stage, StagedBody};
+use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
+use crate::node::history::{Direction, Target};
+use crate::node::limits::PICTURE_BYTES_MAX;
+use crate::node::{Draft, DraftKind, Event, MessageId, Node, Role, Settings};
+
+/// Round trips are measured this often.
+const PING_EVERY: Duration = Duration::from_secs(10);
+/// Pictures that are decoded at one time.
+const DECODERS: usize = 2;
+/// Read receipts of one event whose messages are looked up; the rest are seen when their page is read again.
+const READ_MAX: usize = 200;
+/// What was read is counted anew after this long.
+const READ_SETTLES: Duration = Duration::from_millis(150);
+
+/// Runs until the window is gone or everything is to start again.
+pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Out) -> End {
+    let settings = Settings {
+        role: Role::LongLived,
+        listen: loaded.config.me.listen,
+        data: loaded.data.clone(),
+        peers: loaded.config.peers.clone(),
+        table: Some(Arc::new(loaded.config.clone())),
+        key_update: loaded.config.link.key_update,
+        new_handshake: loaded.config.link.new_handshake,
+        history: loaded.config.history,
+    };
+    let (node, mut events) = match Node::start(loaded.identity.clone(), settings).await {
+        Ok(started) => started,
+        Err(error) => {
+            out.stage(Stage::Broken(Fault::new(&error, error.hint()))).await;
+            return again(asks).await;
+        }
+    };
+    let me = Me {
+        name: loaded.config.me.name.clone(),
+        key_line: key_line(loaded.identity.public()),
+        fingerprint: fingerprint(loaded.identity.public()),
+        listen: node.address().to_string(),
+        table: loaded.config.path.clone(),
+    };
+    let settings = File::of(&loaded.data);
+    let reading = settings.clone();
+    let chosen = tokio::task::spawn_blocking(move || reading.read()).await.unwrap_or_default();
+    let looks = look::start(node.history(), out.clone());
+    let mut session = Session {
+        node: Arc::new(node),
+        identity: loaded.identity,
+        peers: loaded.config.peers,
+        table: me.table.clone(),
+        looks,
+        out: out.clone(),
+        decoders: Arc::new(Semaphore::new(DECODERS)),
+        search: None,
+        rtt_ms: HashMap::new(),
+        settings,
+    };
+    out.tell(News::Settings(chosen)).await;
+    out.stage(Stage::Running(me)).await;
+    session.tell_peers().await;
+    session.look(Look::Summaries).await;
+    let end = session.serve(asks, &mut events).await;
+    session.stop().await;
+    end
+}
+
+async fn again(asks: &mut mpsc::Receiver<Ask>) -> End {
+    while let Some(ask) = asks.recv().await {
+        match ask {
+            Ask::TryAgain => return End::Again,
+            Ask::Quit => return End::Quit,
+            _ => {}
+        }
+    }
+    End::Quit
+}
+
+struct Session {
+    node: Arc<Node>,
+    identity: Identity,
+    peers: Vec<Peer>,
+    table: std::path::PathBuf,
+    looks: mpsc::Sender<Look>,
+    out: Out,
+    decoders: Arc<Semaphore>,
+    search: Option<AbortHandle>,
+    /// What was told last of those that are here.
+    rtt_ms: HashMap<PeerId, Option<u128>>,
+    settings: File,
+}
+
+impl Session {
+    async fn serve(&mut self, asks: &mut mpsc::Receiver<Ask>, events: &mut mpsc::Receiver<Event>) -> End {
+        let mut pings = tokio::time::interval(PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (measured, mut measures) = mpsc::channel(crate::config::PEERS_MAX);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.event(event).await,
+                    None => return End::Quit,
+                },
+                ask = asks.recv() => match ask {
+                    None | Some(Ask::Quit) => return End::Quit,
+                    Some(ask) => self.ask(ask).await,
+                },
+                _ = pings.tick() => self.ping(&measured),
+                Some((peer, rtt)) = measures.recv() => self.measured(peer, rtt).await,
+            }
+        }
+    }
+
+    /// The window says goodbye, and so do we.
+    async fn stop(self) {
+        if let Some(search) = self.search {
+            search.abort();
+        }
+        match Arc::try_unwrap(self.node) {
+            Ok(node) => node.shutdown().await,
+            // Something is still being sent: the node is told all the same, and its folder is free a little later.
+            Err(node) => {
+                let (reply, done) = tokio::sync::oneshot::channel();
+                let _ = node.commands().send(crate::node::Command::Shutdown { reply }).await;
+                let _ = done.await;
+            }
+        }
+    }
+
+    fn id_of(&self, name: &str) -> Option<PeerId> {
+        self.peers.iter().find(|peer| peer.name == name).map(|peer| peer.id)
+    }
+
+    fn name_of(&self, id: &PeerId) -> Option<String> {
+        self.peers.iter().find(|peer| peer.id == *id).map(|peer| peer.name.clone())
+    }
+
+    async fn look(&self, look: Look) {
+        let _ = self.looks.send(look).await;
+    }
+
+    async fn tell_peers(&self) {
+        let rows = self.peers.iter().map(row).collect();
+        self.out.tell(News::Peers(rows)).await;
+    }
+
+    async fn presence(&self, name: &str, presence: Presence) {
+        if let Some(peer) = self.id_of(name) {
+            self.out.tell(News::Presence { peer, presence }).await;
+        }
+    }
+
+    /// Messages of ours that are not as they were.
+    async fn ours(&self, to: &str, ids: impl IntoIterator<Item = MessageId>) {
+        if let Some(peer) = self.id_of(to) {
+            let targets = ids.into_iter().map(|id| Target { direction: Direction::Out, id }).collect();
+            self.look(Look::Lines { peer, targets, arrived: false }).await;
+        }
+    }
+
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::Connected(link) => {
+                if let Some(peer) = self.id_of(&link.peer) {
+                    self.rtt_ms.entry(peer).or_insert(None);
+                }
+                let suite = format!("{}, {}", link.suite, link.group);
+                let here = Presence::Here { address: link.address.to_string(), suite, camera: link.camera };
+                self.presence(&link.peer, here).await;
+            }
+            Event::Disconnected { peer, reason } => {
+                if let Some(peer) = self.id_of(&peer) {
+                    self.rtt_ms.remove(&peer);
+                }
+                self.presence(&peer, Presence::Away(Some(Fault::new(reason, None)))).await;
+            }
+            Event::DialFailed { peer, error } => {
+                let fault = Fault::new(&error, error.hint());
+                self.presence(&peer, Presence::Away(Some(fault))).await;
+            }
+            Event::Table(_) => self.read_table().await,
+            Event::Message(arrived) => {
+                let own = Target { direction: Direction::In, id: arrived.id };
+                // Where it says something about another message, that one is not as it was.
+                let about = arrived.target.filter(|_| !arrived.kind.is_content());
+                let targets = std::iter::once(own).chain(about).collect();
+                self.look(Look::Lines { peer: arrived.peer, targets, arrived: true }).await;
+            }
+            Event::Progress { id, sent, total } => self.out.tell(News::Progress { id, sent, total }).await,
+            Event::Delivered { id, to, .. } | Event::Failed { id, to, .. } | Event::Deferred { id, to, .. } => {
+                self.ours(&to, [id]).await;
+            }
+            Event::Read { by, ids } => {
+                let late = ids.len().saturating_sub(READ_MAX);
+                self.ours(&by, ids.into_iter().skip(late)).await;
+            }
+            Event::Typing { peer, active } => {
+                if let Some(peer) = self.id_of(&peer) {
+                    self.out.tell(News::Typing { peer, active }).await;
+                }
+            }
+            Event::Trouble { error, hint } => self.out.tell(News::Trouble(Fault::new(error, hint))).await,
+            // The app publishes no camera.
+            Event::Camera { .. } => {}
+        }
+    }
+
+    /// The node has taken another table: so do we.
+    async fn read_table(&mut self) {
+        let path = self.table.clone();
+        let read = tokio::task::spawn_blocking(move || Config::load(&path)).await;
+        // The node has told of a fault.
+        if let Ok(Ok(config)) = read {
+            self.peers = config.peers;
+            self.tell_peers().await;
+            self.look(Look::Summaries).await;
+        }
+    }
+
+    async fn ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Page { peer, place } => self.look(Look::Page { peer, place }).await,
+            Ask::Send { peer, what, reply_to, ticket } => self.send(peer, what, reply_to, ticket),
+            Ask::Typing { peer, active } => {
+                if let Some(name) = self.name_of(&peer) {
+                    self.node.typing(&name, active).await;
+                }
+            }
+            Ask::Read { peer, up_to } => {
+                if let Some(name) = self.name_of(&peer) {
+                    self.node.mark_read(&name, up_to).await;
+                    let looks = self.looks.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(READ_SETTLES).await;
+                        let _ = looks.send(Look::Summaries).await;
+                    });
+                }
+            }
+            Ask::Retry { peer, id } => self.again(peer, id, true),
+            Ask::Cancel { peer, id } => self.again(peer, id, false),
+            Ask::Forget { peer, target } => self.look(Look::Forget { peer, target }).await,
+            Ask::Picture { peer, target, side_max } => self.picture(peer, target, side_max),
+            Ask::Stage { peer, path } => self.stage(peer, move || pictures::stage(&path)),
+            Ask::StagePasted { peer, picture } => self.stage(peer, move || pictures::stage_pasted(&picture)),
+            Ask::Search { words, peer, ticket } => self.search(words, peer, ticket),
+            Ask::SafetyNumber { peer } => self.safety_number(peer),
+            Ask::Notify(notification) => {
+                // A desktop that does not answer holds up a thread of its own.
+                drop(tokio::task::spawn_blocking(move || notify::tell(&notification)));
+            }
+            Ask::KeepSettings(chosen) => {
+                // One after the other: the last word is what is kept.
+                let file = self.settings.clone();
+                let kept = tokio::task::spawn_blocking(move || file.write(&chosen)).await;
+                if let Ok(Err(fault)) = kept {
+                    self.out.tell(News::Trouble(fault)).await;
+                }
+            }
+            Ask::Table(changes) => self.change_table(changes).await,
+            // They belong to the start, which is over.
+            Ask::MakeIdentity { .. } | Ask::Unlock(_) | Ask::TryAgain | Ask::Quit => {}
+        }
+    }
+
+    fn send(&self, peer: PeerId, what: Outgoing, reply_to: Option<Target>, ticket: u64) {
+        let Some(name) = self.name_of(&peer) else { return };
+        let (node, looks, out) = (self.node.clone(), self.looks.clone(), self.out.clone());
+        tokio::spawn(async move {
+            let about = match &what {
+                Outgoing::Edit(id, _) | Outgoing::Delete(id) => Some(Target { direction: Direction::Out, id: *id }),
+                Outgoing::React(target, _) => Some(*target),
+                Outgoing::Text(_) | Outgoing::Staged(..) => None,
+            };
+            match node.send(&name, draft(what, reply_to)).await {
+                Ok(id) => {
+                    let own = Target { direction: Direction::Out, id };
+                    let targets = std::iter::once(own).chain(about).collect();
+                    out.tell(News::Sent { ticket }).await;
+                    let _ = looks.send(Look::Lines { peer, targets, arrived: false }).await;
+                }
+                Err(error) => {
+                    let fault = Fault::new(&error, error.hint());
+                    out.tell(News::NotSent { ticket, fault }).await;
+                }
+            }
+        });
+    }
+
+    /// Thousands of hashes: not for the threads that carry messages.
+    fn safety_number(&self, id: PeerId) {
+        let Some(peer) = self.peers.iter().find(|peer| peer.id == id).cloned() else { return };
+        let (identity, out) = (self.identity.clone(), self.out.clone());
+        tokio::spawn(async move {
+            let work = tokio::task::spawn_blocking(move || safety_number(identity.public(), &peer.key));
+            if let Ok(number) = work.await {
+                out.tell(News::SafetyNumber { peer: id, number }).await;
+            }
+        });
+    }
+
+    /// Sends a failed message again, or takes one out of the outbox.
+    fn again(&self, peer: PeerId, id: MessageId, retry: bool) {
+        let Some(name) = self.name_of(&peer) else { return };
+        let (node, looks, out) = (self.node.clone(), self.looks.clone(), self.out.clone());
+        tokio::spawn(async move {
+            let done = if retry { node.retry(&name, id).await } else { node.cancel(&name, id).await };
+            if let Err(error) = done {
+                out.tell(News::Trouble(Fault::new(&error, error.hint()))).await;
+            }
+            let targets = vec![Target { direction: Direction::Out, id }];
+            let _ = looks.send(Look::Lines { peer, targets, arrived: false }).await;
+        });
+    }
+
+    fn picture(&self, peer: PeerId, target: Target, side_max: u32) {
+        let (history, decoders, out) = (self.node.history(), self.decoders.clone(), self.out.clone());
+        tokio::spawn(async move {
+            let Ok(_turn) = decoders.acquire().await else { return };
+            let decoded = tokio::task::spawn_blocking(move || {
+                let fault = |error: crate::node::history::StoreError| Fault::new(&error, error.hint());
+                let found = history.message(&peer, target.direction, &target.id).map_err(fault)?;
+                let message = found.ok_or_else(|| Fault::new("the message is gone", None))?;
+                let body = history.body(&message).map_err(fault)?;
+                let file = body.read_all(PICTURE_BYTES_MAX).map_err(fault)?;
+                pictures::decode(&file, side_max).map(Arc::new)
+            });
+            let picture = decoded.await.unwrap_or_else(|died| Err(Fault::new(died, None)));
+            out.tell(News::Picture { peer, target, picture }).await;
+        });
+    }
+
+    fn stage(&self, peer: PeerId, look: impl FnOnce() -> Result<crate::gui::talk::Staged, Fault> + Send + 'static) {
+        let out = self.out.clone();
+        tokio::spawn(async move {
+            let staged = tokio::task::spawn_blocking(look).await;
+            let staged = staged.unwrap_or_else(|died| Err(Fault::new(died, None))).map(Arc::new);
+            out.tell(News::Staged { peer, staged }).await;
+        });
+    }
+
+    fn search(&mut self, words: String, peer: Option<PeerId>, ticket: u64) {
+        if let Some(before) = self.search.take() {
+            before.abort();
+        }
+        let (history, out) = (self.node.history(), self.out.clone());
+        let task = tokio::spawn(async move {
+            let found = tokio::task::spawn_blocking(move || look::search(&history, &words, peer)).await;
+            match found {
+                Ok(Ok(lines)) => out.tell(News::Found { ticket, lines }).await,
+                Ok(Err(error)) => out.tell(News::Trouble(Fault::new(&error, error.hint()))).await,
+                Err(died) => out.tell(News::Trouble(Fault::new(died, None))).await,
+            }
+        });
+        self.search = Some(task.abort_handle());
+    }
+
+    async fn change_table(&mut self, changes: Vec<edit::Change>) {
+        let path = self.table.clone();
+        let written = tokio::task::spawn_blocking(move || edit::write(&path, &changes)).await;
+        match written {
+            Ok(Ok(config)) => {
+                // The node tells of what it changed for it; the names are ours from now on.
+                self.peers = config.peers;
+                if let Err(error) = self.node.reload().await {
+                    self.out.tell(News::Trouble(Fault::new(error, None))).await;
+                }
+                self.tell_peers().await;
+                self.look(Look::Summaries).await;
+            }
+            Ok(Err(error)) => self.out.tell(News::TableRefused(Fault::new(&error, error.hint()))).await,
+            Err(died) => self.out.tell(News::TableRefused(Fault::new(died, None))).await,
+        }
+    }
+
+    fn ping(&self, measured: &mpsc::Sender<(PeerId, Duration)>) {
+        for peer in self.rtt_ms.keys().copied() {
+            let Some(name) = self.name_of(&peer) else { continue };
+            let (node, measured) = (self.node.clone(), measured.clone());
+            tokio::spawn(async move {
+                let pong = tokio::time::timeout(PING_EVERY, node.ping(&name)).await;
+                if let Ok(Ok(pong)) = pong {
+                    let _ = measured.try_send((peer, pong.rtt));
+                }
+            });
+        }
+    }
+
+    /// The window is not woken for a figure that it shows already.
+    async fn measured(&mut self, peer: PeerId, rtt: Duration) {
+        if let Some(told) = self.rtt_ms.get_mut(&peer)
+            && told.replace(rtt.as_millis()) != Some(rtt.as_millis())
+        {
+            self.out.tell(News::RoundTrip { peer, rtt }).await;
+        }
+    }
+}
+
+fn row(peer: &Peer) -> PeerRow {
+    PeerRow {
+        id: peer.id,
+        name: peer.name.clone(),
+        key_line: key_line(&peer.key),
+        addresses: peer.addresses.iter().map(ToString::to_string).collect(),
+        may_chat: peer.allow.chat,
+        may_watch: peer.allow.camera,
+    }
+}
+
+fn draft(what: Outgoing, reply_to: Option<Target>) -> Draft {
+    let (kind, name) = match what {
+        Outgoing::Text(text) => (DraftKind::Text(text), None),
+        Outgoing::Edit(of, text) => (DraftKind::Edit { of, text }, None),
+        Outgoing::Delete(of) => (DraftKind::Delete { of }, None),
+        Outgoing::React(to, text) => (DraftKind::React { to, text }, None),
+        Outgoing::Staged(staged, hide) => {
+            let kind = match &staged.body {
+                StagedBody::Picture { file, .. } => DraftKind::Picture { bytes: file.clone(), hide },
+                StagedBody::File(path) => DraftKind::File(path.clone()),
+            };
+            (kind, Some(staged.name.clone()))
+        }
+    };
+    Draft { kind, name, reply_to }
+}
