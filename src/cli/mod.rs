@@ -9,6 +9,8 @@ mod devices;
 mod encrypt;
 mod failure;
 mod files;
+#[cfg(feature = "gui")]
+mod gui;
 mod history;
 mod id;
 mod key;
@@ -46,12 +48,13 @@ use print::Printer;
 
 /// Serverless, LAN-first, peer-to-peer encrypted messenger and camera share on SM2, SM3 and SM4.
 #[derive(Debug, Parser)]
-#[command(name = "miyu", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "miyu", version, about, propagate_version = true, arg_required_else_help = cfg!(not(feature = "gui")))]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
+    /// Without one, the desktop app.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 /// What every command takes.
@@ -82,6 +85,8 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The desktop app [default]
+    Gui,
     /// Make an SM2 key pair
     Keygen(keygen::Options),
     /// Show public key and fingerprint; of two keys, the safety number
@@ -141,7 +146,12 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli, printer: &Printer) -> Outcome {
     let global = &cli.global;
-    match &cli.command {
+    match cli.command.as_ref().unwrap_or(&Command::Gui) {
+        #[cfg(feature = "gui")]
+        Command::Gui => gui::run(global),
+        #[cfg(not(feature = "gui"))]
+        Command::Gui => Err(Failure::new("the desktop app is not in this build")
+            .hint("build it with the feature `gui`; `miyu run` and `miyu send` do the same without a window")),
         Command::Keygen(options) => keygen::run(options, global, printer),
         Command::Id(options) => id::run(options, global, printer),
         Command::Encrypt(options) => encrypt::run(options, global, printer),
@@ -183,7 +193,7 @@ fn log(cli: &Cli) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         // Its stranger is meant to be noticed, and the step says so.
-        (_, 0) if matches!(cli.command, Command::Demo(_)) => "error",
+        (_, 0) if matches!(cli.command, Some(Command::Demo(_))) => "error",
         (_, 0) => "warn",
         (_, 1) => "miyu=info,warn",
         (_, 2) => "miyu=debug,info",

@@ -3,14 +3,17 @@
 //! - [`engine`]: a thread with the node, the history and all work that takes time. [`talk::Ask`] in, [`talk::News`] out,
 //!   both bounded; the window is woken only when there is news;
 //! - [`model`]: what is known, fed by news: plain values, without egui, clock or node;
+//! - [`panels`]: one file a panel, functions from the model to widgets and asks;
 //! - [`words`]: every string that is shown, in English and Chinese;
-//! - [`look`]: fonts, colours, sizes.
+//! - [`look`]: fonts, colours, sizes; - [`app`]: the shell that holds them together.
 //!
 //! No network, file, database or decoding work happens on the thread of the interface.
 
+pub mod app;
 pub mod engine;
 pub mod look;
 pub mod model;
+pub mod panels;
 pub mod talk;
 pub mod words;
 
@@ -34,4 +37,28 @@ impl std::fmt::Debug for Launch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Launch({:?}, {:?})", self.config, self.data)
     }
+}
+
+/// Why there is no window.
+#[derive(Debug, thiserror::Error)]
+pub enum GuiError {
+    /// No display, no OpenGL, or the window system refused.
+    #[error("the window cannot be opened: {0}")]
+    Window(String),
+}
+
+impl GuiError {
+    /// The mend.
+    pub fn hint(&self) -> Option<String> {
+        let Self::Window(_) = self;
+        Some("the app needs a display with OpenGL 2 or newer; `miyu run` and `miyu send` work without one".to_owned())
+    }
+}
+
+/// Opens the window and runs until it is closed.
+///
+/// # Errors
+/// [`GuiError`] when there is no window to be had.
+pub fn run(launch: Launch) -> Result<(), GuiError> {
+    app::run(launch)
 }

@@ -1,0 +1,267 @@
+//! The shell: the window, the engine, and the panels between them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use eframe::NativeOptions;
+use egui::{CentralPanel, Context, Modal, Panel, Ui, ViewportBuilder};
+
+use super::engine::Engine;
+use super::model::time::Clock;
+use super::model::{Effect, Model, TYPING_MS};
+use super::panels::{View, add_peer, conversation, notices, own_key, peer, peers, settings, start};
+use super::talk::{Ask, Fault, Line, News, Notification, Stage};
+use super::words::{Language, Words};
+use super::{GuiError, Launch, look};
+use crate::identity::PeerId;
+
+/// Asks that may wait for the engine to have room; a window that asks for more has gone wild.
+const BACKLOG_MAX: usize = 4_096;
+
+/// Everything that is shown, without the engine: tests drive it by news and look at what it asks.
+#[derive(Debug)]
+pub struct Shell {
+    /// What is known.
+    pub model: Model,
+    /// The time, set before each frame.
+    pub clock: Clock,
+    words: Words,
+    start: start::State,
+    peers: peers::State,
+    conversation: conversation::State,
+    add_peer: add_peer::State,
+    own_key: own_key::State,
+    peer: peer::State,
+    settings: settings::State,
+    /// The table whose peers were met.
+    met: u64,
+    /// Messages that came since the last frame.
+    arrived: Vec<(PeerId, Line)>,
+    language: Language,
+    chosen: Option<peers::Chosen>,
+}
+
+impl Shell {
+    /// Nothing is known yet.
+    pub fn new(language: Language, clock: Clock) -> Self {
+        Self {
+            model: Model::default(),
+            clock,
+            words: Words::new(language),
+            start: start::State::default(),
+            peers: peers::State::default(),
+            conversation: conversation::State::default(),
+            add_peer: add_peer::State::default(),
+            own_key: own_key::State::default(),
+            peer: peer::State::default(),
+            settings: settings::State::default(),
+            met: 0,
+            arrived: Vec::new(),
+            language,
+            chosen: None,
+        }
+    }
+
+    /// Makes what is shown follow the settings.
+    fn follow(&mut self, ctx: &Context) {
+        let settings = &self.model.settings;
+        let language = settings.language.unwrap_or(self.language);
+        if self.words.language() != language {
+            self.words = Words::new(language);
+        }
+        look::theme(ctx, settings.theme);
+        look::text_size(ctx, settings.text_size);
+    }
+
+    /// Tells of messages that nobody sees.
+    fn tell(&mut self, focused: bool, asks: &mut Vec<Ask>) {
+        for (id, line) in std::mem::take(&mut self.arrived) {
+            let seen = focused && self.model.open == Some(id);
+            let minute = self.clock.minute();
+            let Some(peer) = self.model.peer(&id).filter(|_| self.model.settings.tells_of(&line, minute, seen)) else {
+                continue;
+            };
+            let view = View { words: &self.words, clock: &self.clock };
+            let body = match self.model.settings.hides_content {
+                true => view.get("notify-hidden"),
+                false => peers::preview(&line, view),
+            };
+            asks.push(Ask::Notify(Notification { title: peer.row.name.clone(), body }));
+        }
+    }
+
+    /// Takes news.
+    pub fn take(&mut self, news: News) {
+        if matches!(news, News::Stage(_)) {
+            self.start.answered();
+        }
+        for effect in self.model.apply(news, self.clock.now_ms) {
+            let Effect::Arrived { peer, line } = effect;
+            self.arrived.push((peer, line));
+        }
+    }
+
+    /// Shows the window's contents; what is asked for is pushed.
+    pub fn show(&mut self, ui: &mut Ui, asks: &mut Vec<Ask>) {
+        self.follow(ui.ctx());
+        self.tell(ui.input(|input| input.focused), asks);
+        if self.met != self.model.table_revision {
+            self.met = self.model.table_revision;
+            self.model.meet(asks);
+        }
+        self.panels(ui, asks);
+    }
+
+    fn panels(&mut self, ui: &mut Ui, asks: &mut Vec<Ask>) {
+        let view = View { words: &self.words, clock: &self.clock };
+        let Stage::Running(me) = self.model.stage.clone() else {
+            let stage = self.model.stage.clone();
+            CentralPanel::default().show(ui, |ui| start::show(ui, &mut self.start, &stage, view, asks));
+            return;
+        };
+        Panel::left("peers").resizable(true).default_size(260.0).min_size(180.0).show(ui, |ui| {
+            if let Some(chosen) = peers::show(ui, &mut self.peers, &mut self.model, view, asks) {
+                self.chosen = Some(chosen);
+            }
+        });
+        if !self.model.notices.is_empty() {
+            Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view));
+        }
+        CentralPanel::default().show(ui, |ui| match self.model.open {
+            Some(peer) => {
+                if conversation::show(ui, &mut self.conversation, &mut self.model, peer, view, asks) {
+                    self.chosen = Some(peers::Chosen::Peer(peer));
+                }
+            }
+            None if self.model.peers.is_empty() => {
+                ui.heading(view.get("welcome-title"));
+                ui.label(view.get("welcome-about"));
+                ui.separator();
+                own_key::show(ui, &mut self.own_key, &me, view);
+                ui.separator();
+                add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks);
+            }
+            None => drop(ui.weak(view.get("conversation-none"))),
+        });
+        let Some(chosen) = self.chosen else { return };
+        let dialog = Modal::new(egui::Id::unique("dialog")).show(ui.ctx(), |ui| {
+            ui.set_max_width(460.0);
+            let done = match chosen {
+                peers::Chosen::Add => {
+                    ui.heading(view.get("add-title"));
+                    add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks)
+                }
+                peers::Chosen::OwnKey => {
+                    ui.heading(view.get("own-key-title"));
+                    own_key::show(ui, &mut self.own_key, &me, view);
+                    false
+                }
+                peers::Chosen::Settings => {
+                    ui.heading(view.get("settings-title"));
+                    settings::show(ui, &mut self.settings, &mut self.model, view, asks);
+                    false
+                }
+                peers::Chosen::Peer(id) => {
+                    ui.heading(view.get("head-about"));
+                    peer::show(ui, &mut self.peer, &mut self.model, id, view, asks)
+                }
+            };
+            ui.button(view.get("dialog-close")).clicked() || done
+        });
+        if dialog.inner || dialog.should_close() {
+            self.chosen = None;
+            self.peer = peer::State::default();
+        }
+    }
+
+    /// Asks for the frame at which what is shown becomes wrong by itself.
+    fn wake(&self, ctx: &Context) {
+        ctx.request_repaint_after(self.clock.until_midnight());
+        if self.model.peers.iter().any(|peer| peer.is_typing(self.clock.now_ms)) {
+            ctx.request_repaint_after(std::time::Duration::from_millis(TYPING_MS.unsigned_abs()));
+        }
+    }
+}
+
+/// The app, as the window system drives it.
+struct App {
+    shell: Shell,
+    engine: Option<Engine>,
+    backlog: VecDeque<Ask>,
+}
+
+impl App {
+    fn new(ctx: &Context, launch: Launch) -> std::io::Result<Self> {
+        let language = Language::of_system();
+        look::bundled_fonts(ctx);
+        look::system_fonts(ctx, language);
+        look::style(ctx);
+        let waker = ctx.clone();
+        let engine = Engine::start(launch, Arc::new(move || waker.request_repaint()))?;
+        Ok(Self { shell: Shell::new(language, Clock::now()), engine: Some(engine), backlog: VecDeque::new() })
+    }
+
+    fn take_news(&mut self) {
+        self.shell.clock = Clock::now();
+        let Some(engine) = &mut self.engine else { return };
+        while let Some(news) = engine.next() {
+            self.shell.take(news);
+        }
+    }
+
+    fn pass_on(&mut self, asks: Vec<Ask>) {
+        self.backlog.extend(asks);
+        let Some(engine) = &self.engine else { return };
+        while let Some(ask) = self.backlog.pop_front() {
+            if let Err(ask) = engine.ask(ask) {
+                self.backlog.push_front(ask);
+                break;
+            }
+        }
+        if self.backlog.len() > BACKLOG_MAX {
+            self.backlog.clear();
+            let fault = Fault::new(self.shell.words.get("engine-busy"), None);
+            self.shell.model.notice(fault);
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.take_news();
+        // Hidden, it is told all the same what came.
+        let mut asks = Vec::new();
+        self.shell.tell(ctx.input(|input| input.focused), &mut asks);
+        self.pass_on(asks);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let mut asks = Vec::new();
+        self.shell.show(ui, &mut asks);
+        self.pass_on(asks);
+        self.shell.wake(ui.ctx());
+        if !self.backlog.is_empty() {
+            ui.ctx().request_repaint_after(std::time::Duration::from_millis(20));
+        }
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        if let Some(engine) = self.engine.take() {
+            engine.stop();
+        }
+    }
+}
+
+/// Opens the window and runs until it is closed.
+pub(super) fn run(launch: Launch) -> Result<(), GuiError> {
+    let viewport = ViewportBuilder::default()
+        .with_title("miyu 密语")
+        .with_app_id("miyu")
+        .with_inner_size([1000.0, 700.0])
+        .with_min_inner_size([520.0, 360.0])
+        .with_drag_and_drop(true);
+    let options =
+        NativeOptions { viewport, system_font_fallback: false, persist_window: false, ..NativeOptions::default() };
+    let create: eframe::AppCreator<'_> = Box::new(move |cc| Ok(Box::new(App::new(&cc.egui_ctx, launch)?)));
+    eframe::run_native("miyu", options, create).map_err(|error| GuiError::Window(error.to_string()))
+}

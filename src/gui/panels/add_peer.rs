@@ -1,0 +1,74 @@
+//! A new peer for the table: its name, the line that it gave us, and where it is.
+
+use egui::{Button, TextEdit, Ui};
+
+use super::{View, field, show_fault};
+use crate::config::{Address, Allow, edit};
+use crate::gui::model::Model;
+use crate::gui::talk::Ask;
+use crate::identity::parse_key_line;
+
+/// What is typed.
+#[derive(Debug, Default)]
+pub struct State {
+    name: String,
+    key: String,
+    address: String,
+    camera: bool,
+    /// The table that the change was asked for.
+    asked: Option<u64>,
+}
+
+/// The addresses of a line, however they are kept apart.
+pub(super) fn addresses(line: &str) -> Vec<String> {
+    line.split([',', ' ', '，', '、']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Shows the form; whether the peer was added.
+pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) -> bool {
+    if state.asked.is_some_and(|asked| asked != model.table_revision) {
+        *state = State::default();
+        return true;
+    }
+    if model.table_fault.is_some() {
+        state.asked = None;
+    }
+    field(ui, &view.get("add-name"), TextEdit::singleline(&mut state.name).char_limit(64));
+    field(ui, &view.get("add-key"), TextEdit::singleline(&mut state.key).hint_text("sm2:…"));
+    let key = state.key.trim();
+    let key_is_good = match parse_key_line(key) {
+        Ok(_) => true,
+        Err(error) => {
+            if !key.is_empty() {
+                show_fault(ui, &crate::gui::talk::Fault::new(error, error.hint()));
+            }
+            false
+        }
+    };
+    field(ui, &view.get("add-address"), TextEdit::singleline(&mut state.address).hint_text("192.168.1.12:9999"));
+    let addresses = addresses(&state.address);
+    let mut addresses_are_good = true;
+    for address in &addresses {
+        if let Err(error) = address.parse::<Address>() {
+            show_fault(ui, &crate::gui::talk::Fault::new(format!("{address}: {error}"), error.hint()));
+            addresses_are_good = false;
+        }
+    }
+    ui.weak(view.get("add-address-about"));
+    ui.checkbox(&mut state.camera, view.get("add-camera"));
+    if let Some(fault) = &model.table_fault {
+        show_fault(ui, fault);
+    }
+    let ready = key_is_good && addresses_are_good && !state.name.trim().is_empty() && state.asked.is_none();
+    if ui.add_enabled(ready, Button::new(view.get("add-add"))).clicked() {
+        state.asked = Some(model.table_revision);
+        model.table_fault = None;
+        asks.push(Ask::Table(vec![edit::Change::Add(edit::Entry {
+            name: state.name.trim().to_owned(),
+            key: key.to_owned(),
+            addresses,
+            allow: Allow { chat: true, camera: state.camera },
+        })]));
+    }
+    false
+}

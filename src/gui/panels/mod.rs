@@ -1,0 +1,78 @@
+//! One file a panel: functions that show the model and collect what is asked for. They own nothing but what is typed and
+//! not yet asked.
+
+pub mod add_peer;
+pub mod bubble;
+pub mod composer;
+pub mod conversation;
+pub mod notices;
+pub mod own_key;
+pub mod peer;
+pub mod peers;
+pub mod settings;
+pub mod start;
+
+use egui::{RichText, TextEdit, Ui};
+
+use super::model::time::{Clock, Day};
+use super::talk::Fault;
+use super::words::Words;
+
+/// What every panel is given.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The strings.
+    pub words: &'a Words,
+    /// The time.
+    pub clock: &'a Clock,
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("View")
+    }
+}
+
+impl View<'_> {
+    /// A string.
+    pub fn get(&self, key: &'static str) -> String {
+        self.words.get(key)
+    }
+
+    /// A day, as a separator or a list has it.
+    pub fn day(&self, ms: i64) -> String {
+        match self.clock.day(ms) {
+            Day::Today => self.get("day-today"),
+            Day::Yesterday => self.get("day-yesterday"),
+            Day::Other(date) => date.to_string(),
+        }
+    }
+
+    /// The time of today, the day of anything older.
+    pub fn moment(&self, ms: i64) -> String {
+        match self.clock.day(ms) {
+            Day::Today => self.clock.time(ms),
+            Day::Yesterday | Day::Other(_) => self.day(ms),
+        }
+    }
+}
+
+/// A line to type in, with its label above.
+fn field(ui: &mut Ui, label: &str, edit: TextEdit<'_>) -> egui::Response {
+    let label = ui.label(label);
+    let width = ui.available_width().min(420.0);
+    ui.add(edit.desired_width(width)).labelled_by(label.id)
+}
+
+/// What went wrong, and the mend.
+fn show_fault(ui: &mut Ui, fault: &Fault) {
+    ui.colored_label(ui.visuals().error_fg_color, &fault.error);
+    if let Some(hint) = &fault.hint {
+        ui.label(RichText::new(hint).weak());
+    }
+}
+
+/// Bytes for people.
+pub fn size(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}

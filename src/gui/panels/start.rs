@@ -1,0 +1,118 @@
+//! Before there is a node: making an identity, opening the key, and what keeps it from starting.
+
+use egui::{Button, TextEdit, Ui};
+use zeroize::Zeroizing;
+
+use super::{View, field, show_fault};
+use crate::gui::talk::{Ask, Fault, Stage};
+
+/// What is typed.
+#[derive(Default)]
+pub struct State {
+    name: String,
+    lock: bool,
+    phrase: Zeroizing<String>,
+    again: Zeroizing<String>,
+    waiting: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("start::State")
+    }
+}
+
+impl State {
+    /// What was asked for has brought another stage, or the same with a fault.
+    pub fn answered(&mut self) {
+        self.waiting = false;
+    }
+}
+
+/// Shows the page of a stage that is not running.
+pub fn show(ui: &mut Ui, state: &mut State, stage: &Stage, view: View<'_>, asks: &mut Vec<Ask>) {
+    egui::ScrollArea::vertical().show(ui, |ui| {
+        ui.add_space(24.0);
+        match stage {
+            Stage::NoIdentity { table, only_key, fault } => {
+                identity(ui, state, (*only_key, fault.as_ref()), view, asks);
+                ui.add_space(12.0);
+                let place = [("path", table.display().to_string().into())];
+                ui.weak(view.words.with("start-place", &place));
+            }
+            Stage::Locked { key, fault } => {
+                ui.heading(view.get("locked-title"));
+                let place = [("path", key.display().to_string().into())];
+                ui.label(view.words.with("locked-about", &place));
+                unlock(ui, state, fault.as_ref(), view, asks);
+            }
+            Stage::Broken(fault) => {
+                ui.heading(view.get("broken-title"));
+                show_fault(ui, fault);
+                if ui.add_enabled(!state.waiting, Button::new(view.get("broken-again"))).clicked() {
+                    state.waiting = true;
+                    asks.push(Ask::TryAgain);
+                }
+            }
+            Stage::Starting | Stage::Ended => {
+                ui.label(view.get("starting"));
+            }
+            Stage::Running(_) => {}
+        }
+    });
+}
+
+fn identity(
+    ui: &mut Ui,
+    state: &mut State,
+    (only_key, fault): (bool, Option<&Fault>),
+    view: View<'_>,
+    asks: &mut Vec<Ask>,
+) {
+    ui.heading(view.get("start-title"));
+    ui.label(view.get(if only_key { "start-about-key" } else { "start-about" }));
+    ui.add_space(12.0);
+    if !only_key {
+        field(ui, &view.get("start-name"), TextEdit::singleline(&mut state.name).char_limit(64));
+    }
+    ui.checkbox(&mut state.lock, view.get("start-lock"));
+    if state.lock {
+        let (phrase, again) = (&mut *state.phrase, &mut *state.again);
+        field(ui, &view.get("start-passphrase"), TextEdit::singleline(phrase).password(true));
+        field(ui, &view.get("start-passphrase-again"), TextEdit::singleline(again).password(true));
+        if !state.again.is_empty() && state.again != state.phrase {
+            ui.colored_label(ui.visuals().error_fg_color, view.get("start-passphrase-differs"));
+        }
+        ui.weak(view.get("start-passphrase-about"));
+    }
+    if let Some(fault) = fault {
+        show_fault(ui, fault);
+    }
+    ui.add_space(8.0);
+    let named = only_key || !state.name.trim().is_empty();
+    let locked = !state.lock || (!state.phrase.is_empty() && state.phrase == state.again);
+    let make = Button::new(view.get("start-make"));
+    if ui.add_enabled(named && locked && !state.waiting, make).clicked() {
+        state.waiting = true;
+        let passphrase = state.lock.then(|| std::mem::take(&mut state.phrase));
+        state.again = Zeroizing::default();
+        asks.push(Ask::MakeIdentity { name: state.name.trim().to_owned(), passphrase });
+    }
+}
+
+fn unlock(ui: &mut Ui, state: &mut State, fault: Option<&Fault>, view: View<'_>, asks: &mut Vec<Ask>) {
+    let typed = field(ui, &view.get("locked-passphrase"), TextEdit::singleline(&mut *state.phrase).password(true));
+    if ui.memory(|memory| memory.focused().is_none()) && !state.waiting {
+        typed.request_focus();
+    }
+    let entered = typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+    if let Some(fault) = fault {
+        show_fault(ui, fault);
+    }
+    let ready = !state.phrase.is_empty() && !state.waiting;
+    let pressed = ui.add_enabled(ready, Button::new(view.get("locked-open"))).clicked();
+    if ready && (pressed || entered) {
+        state.waiting = true;
+        asks.push(Ask::Unlock(std::mem::take(&mut state.phrase)));
+    }
+}
