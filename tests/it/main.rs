@@ -7,6 +7,8 @@ mod corpora;
 mod crypto;
 mod delivery;
 mod flood;
+#[cfg(feature = "gui")]
+mod gui;
 mod hidden;
 mod hostile;
 mod identity;

@@ -1,0 +1,215 @@
+//! The engine with real tables, keys and nodes: what a window would be told.
+
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+
+use miyu::config::{Allow, edit};
+use miyu::gui::Launch;
+use miyu::gui::engine::Engine;
+use miyu::gui::talk::{Ask, Line, Me, News, Outgoing, Presence, Stage, StagedBody};
+use miyu::identity::{PeerId, parse_key_line};
+use miyu::node::history::{Direction, Kind, Place, State};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use crate::support::PATIENCE;
+
+/// An engine without a window.
+struct Desk {
+    engine: Engine,
+    woken: mpsc::Receiver<()>,
+}
+
+impl Desk {
+    fn start(table: &Path, data: &Path) -> Self {
+        let (wake, woken) = mpsc::channel();
+        let wake = std::sync::Mutex::new(wake);
+        let launch = Launch { config: Some(table.to_owned()), data: Some(data.to_owned()), passphrase: None };
+        let engine = Engine::start(launch, Arc::new(move || _ = wake.lock().unwrap().send(()))).unwrap();
+        Self { engine, woken }
+    }
+
+    /// The first news that `wanted` makes something of.
+    #[track_caller]
+    fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(News) -> Option<T>) -> T {
+        loop {
+            while let Some(news) = self.engine.next() {
+                if let News::Trouble(fault) = &news {
+                    println!("trouble: {fault:?}");
+                }
+                if let Some(found) = wanted(news) {
+                    return found;
+                }
+            }
+            self.woken.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("waited for {what}"));
+        }
+    }
+
+    fn ask(&self, ask: Ask) {
+        assert!(self.engine.ask(ask).is_ok(), "there is room");
+    }
+
+    fn stage(&mut self) -> Stage {
+        self.until("a stage", |news| if let News::Stage(stage) = news { Some(stage) } else { None })
+    }
+
+    fn me(&mut self) -> Me {
+        match self.stage() {
+            Stage::Running(me) => me,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The newest state of the message whose text is `text`, once it is `wanted`.
+    fn line(&mut self, text: &str, wanted: impl Fn(&Line) -> bool) -> Line {
+        self.until(text, |news| match news {
+            News::Lines { lines, .. } => {
+                lines.into_iter().find(|line| line.text.as_deref() == Some(text) && wanted(line))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// A folder with a table that names a key which is not there, and a port of its own.
+fn folder(name: &str) -> (TempDir, PathBuf, String) {
+    let folder = tempfile::tempdir().unwrap();
+    // The port is free now; nobody else in this test takes it.
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let table = folder.path().join("peers.toml");
+    let text = format!("# mine\n[me]\nname = \"{name}\"\nkey = \"keys/own.pem\"\nlisten = \"{address}\"\n");
+    std::fs::write(&table, text).unwrap();
+    (folder, table, address)
+}
+
+fn id(me: &Me) -> PeerId {
+    PeerId::of(&parse_key_line(&me.key_line).unwrap())
+}
+
+fn add(name: &str, me: &Me, address: &str) -> Ask {
+    Ask::Table(vec![edit::Change::Add(edit::Entry {
+        name: name.into(),
+        key: me.key_line.clone(),
+        addresses: vec![address.into()],
+        allow: Allow::default(),
+    })])
+}
+
+#[test]
+fn a_first_start_makes_a_key_and_a_table_and_a_locked_key_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, data) = (folder.path().join("miyu/peers.toml"), folder.path().join("data"));
+    let mut desk = Desk::start(&table, &data);
+    assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: false, fault: None, .. }));
+    // a name that no table takes leaves nothing behind
+    desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None });
+    assert!(matches!(desk.stage(), Stage::NoIdentity { fault: Some(_), .. }));
+    assert!(!table.exists() && !folder.path().join("miyu/keys/identity.pem").exists());
+    let passphrase = Some(Zeroizing::new("open sesame".to_owned()));
+    desk.ask(Ask::MakeIdentity { name: "爱丽丝".into(), passphrase });
+    // Port 9999 may be another test's: made is made, started or not.
+    assert!(matches!(desk.stage(), Stage::Running(_) | Stage::Broken(_)));
+    desk.engine.stop();
+    let text = std::fs::read_to_string(&table).unwrap();
+    let listen = format!("key = \"keys/identity.pem\"\nlisten = \"{}\"", folder_port());
+    std::fs::write(&table, text.replace("key = \"keys/identity.pem\"", &listen)).unwrap();
+    let mut desk = Desk::start(&table, &data);
+    assert!(matches!(desk.stage(), Stage::Locked { fault: None, .. }));
+    desk.ask(Ask::Unlock(Zeroizing::new("wrong".to_owned())));
+    assert!(matches!(desk.stage(), Stage::Locked { fault: Some(_), .. }));
+    desk.ask(Ask::Unlock(Zeroizing::new("open sesame".to_owned())));
+    assert_eq!(desk.me().name, "爱丽丝");
+    desk.engine.stop();
+}
+
+fn folder_port() -> String {
+    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    format!("127.0.0.1:{port}")
+}
+
+#[test]
+fn a_faulty_table_is_told_with_its_mend_and_read_again() {
+    let (_folder, table, _) = folder("alice");
+    let good = std::fs::read_to_string(&table).unwrap();
+    std::fs::write(&table, good.replace("name", "nmae")).unwrap();
+    std::fs::create_dir(table.parent().unwrap().join("keys")).unwrap();
+    std::fs::write(table.parent().unwrap().join("keys/own.pem"), "no key").unwrap();
+    let mut desk = Desk::start(&table, &table.with_file_name("data"));
+    let Stage::Broken(fault) = desk.stage() else { panic!("no fault") };
+    assert!(fault.error.contains("nmae"), "{fault:?}");
+    std::fs::write(&table, good).unwrap();
+    std::fs::remove_file(table.parent().unwrap().join("keys/own.pem")).unwrap();
+    desk.ask(Ask::TryAgain);
+    assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: true, .. }));
+}
+
+#[test]
+fn two_desks_add_each_other_and_talk_and_keep_it() {
+    let (_a, table_a, at_a) = folder("alice");
+    let (_b, table_b, at_b) = folder("bob");
+    let (data_a, data_b) = (table_a.with_file_name("data"), table_b.with_file_name("data"));
+    let (mut alice, mut bob) = (Desk::start(&table_a, &data_a), Desk::start(&table_b, &data_b));
+    let mut mes = Vec::new();
+    for desk in [&mut alice, &mut bob] {
+        assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: true, .. }));
+        desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None });
+        mes.push(desk.me());
+    }
+    let (id_a, id_b) = (id(&mes[0]), id(&mes[1]));
+    alice.ask(add("波波", &mes[1], &at_b));
+    bob.ask(add("alice", &mes[0], &at_a));
+    for desk in [&mut alice, &mut bob] {
+        desk.until("presence", |news| {
+            matches!(news, News::Presence { presence: Presence::Here { .. }, .. }).then_some(())
+        });
+    }
+    assert!(std::fs::read_to_string(&table_a).unwrap().starts_with("# mine\n"), "comments stay");
+
+    let text =
+        |to, text: &str, ticket| Ask::Send { peer: to, what: Outgoing::Text(text.into()), reply_to: None, ticket };
+    alice.ask(text(id_b, "你好 \u{202e}bob", 1));
+    let came = bob.line("你好 \\u{202e}bob", |line| line.state == State::Received);
+    alice.line("你好 \\u{202e}bob", |line| line.state == State::Delivered);
+    bob.ask(Ask::Read { peer: id_a, up_to: came.cursor() });
+    alice.line("你好 \\u{202e}bob", |line| line.state == State::Read);
+    bob.ask(Ask::Send { peer: id_a, what: Outgoing::React(came.target, "👍".into()), reply_to: None, ticket: 2 });
+    alice.line("你好 \\u{202e}bob", |line| line.reactions.iter().any(|one| one.text == "👍"));
+
+    // a picture with a hidden text, as it is dropped on the window
+    let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/photo.png");
+    alice.ask(Ask::Stage { peer: id_b, path: photo });
+    let staged = alice
+        .until("the staged picture", |news| if let News::Staged { staged, .. } = news { Some(staged) } else { None });
+    let staged = staged.unwrap();
+    assert!(matches!(&staged.body, StagedBody::Picture { capacity, .. } if *capacity > 20));
+    let what = Outgoing::Staged(staged, Some("秘密".into()));
+    alice.ask(Ask::Send { peer: id_b, what, reply_to: None, ticket: 3 });
+    let picture = bob.until("the picture", |news| match news {
+        News::Lines { lines, .. } => lines.into_iter().find(|line| line.kind == Kind::Picture),
+        _ => None,
+    });
+    assert_eq!(picture.hidden.as_deref(), Some("秘密"));
+    bob.ask(Ask::Picture { peer: id_a, target: picture.target, side_max: 64 });
+    let decoded =
+        bob.until("its pixels", |news| if let News::Picture { picture, .. } = news { Some(picture) } else { None });
+    assert_eq!(decoded.unwrap().size.into_iter().max(), Some(64));
+
+    // all of it is there after a restart
+    bob.engine.stop();
+    let mut bob = Desk::start(&table_b, &data_b);
+    bob.me();
+    bob.ask(Ask::Page { peer: id_a, place: Place::Newest });
+    let lines = bob.until("the page", |news| if let News::Page { lines, .. } = news { Some(lines) } else { None });
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    bob.ask(Ask::Search { words: "你好".into(), peer: None, ticket: 9 });
+    let found =
+        bob.until("the search", |news| if let News::Found { ticket: 9, lines } = news { Some(lines) } else { None });
+    assert_eq!(found.len(), 1);
+    bob.ask(Ask::Forget { peer: id_a, target: picture.target });
+    bob.until("the end of the picture", |news| matches!(news, News::Gone { .. }).then_some(()));
+    assert_eq!(found[0].1.target.direction, Direction::In);
+    alice.engine.stop();
+    bob.engine.stop();
+}
