@@ -20,7 +20,6 @@ mod passphrase;
 mod ping;
 mod print;
 mod run;
-mod save;
 mod send;
 mod service;
 mod sign;

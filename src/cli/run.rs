@@ -7,9 +7,10 @@ use serde_json::json;
 use super::node::Loaded;
 use super::print::{Printer, count, shown, size};
 use super::service::Service;
-use super::{Failure, Global, Outcome, node, save};
+use super::{Failure, Global, Outcome, node};
 use crate::identity::fingerprint;
 use crate::node::history::{History, Kind};
+use crate::node::save;
 use crate::node::{Arrived, CameraPlan, Direction, Event, Role};
 
 /// Flags of `miyu run`.
@@ -100,7 +101,7 @@ impl Saving {
             Ok(None) => return None,
             Err(error) => Err(error.into()),
         };
-        saved.map_err(|error| printer.note(&format!("error: {} could not be saved: {}", arrived.id, error.error))).ok()
+        saved.map_err(|error| printer.note(&format!("error: {} could not be saved: {error}", arrived.id))).ok()
     }
 }
 

@@ -24,6 +24,7 @@ mod outgoing;
 pub mod pacing;
 mod reading;
 mod run;
+pub mod save;
 #[doc(hidden)]
 pub mod script;
 pub mod settle;

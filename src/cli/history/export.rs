@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::super::print::count;
-use super::super::save;
 use super::{Failure, Outcome, Reading, value};
 use crate::node::history::Place;
+use crate::node::save;
 
 /// The messages, one a line.
 const MESSAGES: &str = "messages.jsonl";
@@ -39,9 +39,9 @@ pub(super) fn run(reading: &Reading<'_>, folder: &Path) -> Outcome {
                         value["path"] = json!(name);
                     }
                     // one that cannot be opened keeps nobody from the others
-                    Err(failure) => {
+                    Err(error) => {
                         missing += 1;
-                        reading.printer.note(&format!("error: {}", failure.error));
+                        reading.printer.note(&format!("error: {error}"));
                     }
                 }
             }

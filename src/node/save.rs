@@ -1,26 +1,52 @@
-//! Messages as files, in the clear: `miyu run --save` and `miyu history --export`.
+//! Messages as files, in the clear.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::Outcome;
-use super::failure::Failure;
-use crate::node::Message;
-use crate::node::history::{BodyReader, History, Kind};
+use super::history::{BodyReader, History, Kind, Message, StoreError};
 
 /// Bytes of a body that are copied at once.
 const PIECE_BYTES: usize = 256 * 1024;
 
+/// Why a message did not become a file.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// The message could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operating system refused.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl SaveError {
+    /// The mend, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Write { .. } => None,
+        }
+    }
+}
+
 /// Writes a message into the folder. Names are ours but for a harmless rest of the sender's; nothing that stands there is
 /// overwritten.
-pub(super) fn message(history: &History, folder: &Path, message: &Message) -> Outcome<PathBuf> {
+///
+/// # Errors
+/// [`SaveError`]; then there is no file.
+pub fn message(history: &History, folder: &Path, message: &Message) -> Result<PathBuf, SaveError> {
     let name = match message.kind {
         Kind::Text => format!("{}.txt", message.id),
         _ => format!("{}-{}", message.id, harmless(message)),
     };
     let path = folder.join(name);
-    let fault = |error| Failure::file("write", &path, &error);
+    let fault = |source| SaveError::Write { path: path.clone(), source };
     // one that cannot be opened leaves no file
     let body = history.body(message)?;
     let mut file = create(&path).map_err(fault)?;
@@ -42,7 +68,7 @@ pub(super) fn message(history: &History, folder: &Path, message: &Message) -> Ou
     Ok(path)
 }
 
-fn copy(body: &BodyReader, file: &mut File, fault: impl Fn(std::io::Error) -> Failure) -> Outcome {
+fn copy(body: &BodyReader, file: &mut File, fault: impl Fn(std::io::Error) -> SaveError) -> Result<(), SaveError> {
     let mut piece = vec![0; PIECE_BYTES];
     let mut position = 0;
     while position < body.len() {
@@ -54,7 +80,10 @@ fn copy(body: &BodyReader, file: &mut File, fault: impl Fn(std::io::Error) -> Fa
 }
 
 /// A new file for its owner alone; a file or link that stands there is left as it is.
-pub(super) fn create(path: &Path) -> std::io::Result<File> {
+///
+/// # Errors
+/// What the system says.
+pub fn create(path: &Path) -> std::io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
