@@ -115,6 +115,7 @@ message-reply = Answer
 message-copy = Copy
 message-edit = Change
 message-delete = Take back on both sides
+message-save = Save as a file
 message-forget = Delete here alone
 message-cancel = Do not send
 message-retry = Send again
@@ -122,6 +123,7 @@ message-give-up = Give up
 reaction-ours = from you
 reaction-theirs = from them
 picture-open = Open picture { $name }
+picture-whole = Whole picture
 picture-loading = Picture, loading
 hidden-open = A text is hidden in this picture: show it
 hidden-close = Hide it again
@@ -147,4 +149,6 @@ composer-capacity = { $used } of { $room } bytes
 
 # the window
 notice-close = Dismiss
+notice-saved = Saved, in the clear, as { $path }
+notice-open-folder = Show the folder
 engine-busy = Too much at once: the last wishes were dropped.

@@ -111,6 +111,7 @@ message-reply = 回复
 message-copy = 复制
 message-edit = 编辑
 message-delete = 双方撤回
+message-save = 另存为文件
 message-forget = 仅在本机删除
 message-cancel = 取消发送
 message-retry = 重新发送
@@ -118,6 +119,7 @@ message-give-up = 放弃
 reaction-ours = 来自你
 reaction-theirs = 来自对方
 picture-open = 打开图片 { $name }
+picture-whole = 显示整张图片
 picture-loading = 图片正在加载
 hidden-open = 图片中藏有文字：显示
 hidden-close = 重新隐藏
@@ -143,4 +145,6 @@ composer-capacity = 已用 { $used } 字节，共 { $room } 字节
 
 # 窗口
 notice-close = 知道了
+notice-saved = 已保存（未加密）：{ $path }
+notice-open-folder = 打开文件夹
 engine-busy = 一次请求太多，最后的请求已被丢弃。

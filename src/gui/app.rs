@@ -124,8 +124,8 @@ impl Shell {
                 self.chosen = Some(chosen);
             }
         });
-        if !self.model.notices.is_empty() {
-            Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view));
+        if !self.model.notices.is_empty() || self.model.saved.is_some() {
+            Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
         }
         CentralPanel::default().show(ui, |ui| match self.model.open {
             Some(peer) => {

@@ -28,6 +28,8 @@ pub struct Launch {
     pub config: Option<PathBuf>,
     /// History and attachments, instead of the table's.
     pub data: Option<PathBuf>,
+    /// Where files are saved, instead of the system's folder for that.
+    pub downloads: Option<PathBuf>,
     /// The passphrase of a locked key, where the command line gives it.
     pub passphrase: Option<Zeroizing<Vec<u8>>>,
 }

@@ -110,6 +110,15 @@ pub enum Ask {
         /// Pixels of its longer side at most.
         side_max: u32,
     },
+    /// Writes a message as a file, in the clear; answered by [`News::Saved`].
+    Save {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        target: Target,
+    },
+    /// Shows the folder of a file in the desktop's own way.
+    OpenFolder(PathBuf),
     /// Looks at a file that is to be sent; answered by [`News::Staged`].
     Stage {
         /// To whom.
@@ -274,6 +283,8 @@ pub enum News {
         /// The picture, or why there is none.
         picture: Result<Arc<ColorImage>, Fault>,
     },
+    /// Where a message was saved.
+    Saved(PathBuf),
     /// What a search found, newest last.
     Found {
         /// Of the ask.

@@ -17,7 +17,7 @@ use crate::gui::talk::{Ask, Fault, Me, News, Outgoing, PeerRow, Presence, Stage,
 use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
 use crate::node::history::{Direction, Target};
 use crate::node::limits::PICTURE_BYTES_MAX;
-use crate::node::{Draft, DraftKind, Event, MessageId, Node, Role, Settings};
+use crate::node::{Draft, DraftKind, Event, MessageId, Node, Role, Settings, save};
 
 /// Round trips are measured this often.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -69,6 +69,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         search: None,
         rtt_ms: HashMap::new(),
         settings,
+        downloads: loaded.downloads,
     };
     out.tell(News::Settings(chosen)).await;
     out.stage(Stage::Running(me)).await;
@@ -102,6 +103,7 @@ struct Session {
     /// What was told last of those that are here.
     rtt_ms: HashMap<PeerId, Option<u128>>,
     settings: File,
+    downloads: std::path::PathBuf,
 }
 
 impl Session {
@@ -254,6 +256,8 @@ impl Session {
             Ask::Cancel { peer, id } => self.again(peer, id, false),
             Ask::Forget { peer, target } => self.look(Look::Forget { peer, target }).await,
             Ask::Picture { peer, target, side_max } => self.picture(peer, target, side_max),
+            Ask::Save { peer, target } => self.save(peer, target),
+            Ask::OpenFolder(path) => drop(tokio::task::spawn_blocking(move || open_folder(&path))),
             Ask::Stage { peer, path } => self.stage(peer, move || pictures::stage(&path)),
             Ask::StagePasted { peer, picture } => self.stage(peer, move || pictures::stage_pasted(&picture)),
             Ask::Search { words, peer, ticket } => self.search(words, peer, ticket),
@@ -343,6 +347,26 @@ impl Session {
         });
     }
 
+    fn save(&self, peer: PeerId, target: Target) {
+        let (history, folder, out) = (self.node.history(), self.downloads.clone(), self.out.clone());
+        tokio::spawn(async move {
+            let work = tokio::task::spawn_blocking(move || {
+                let fault = |error: crate::node::history::StoreError| Fault::new(&error, error.hint());
+                let found = history.message(&peer, target.direction, &target.id).map_err(fault)?;
+                let message = found.ok_or_else(|| Fault::new("the message is gone", None))?;
+                std::fs::create_dir_all(&folder)
+                    .map_err(|error| Fault::new(format!("cannot make {}: {error}", folder.display()), None))?;
+                save::message(&history, &folder, &message).map_err(|error| Fault::new(&error, error.hint()))
+            });
+            out.tell(match work.await {
+                Ok(Ok(path)) => News::Saved(path),
+                Ok(Err(fault)) => News::Trouble(fault),
+                Err(died) => News::Trouble(Fault::new(died, None)),
+            })
+            .await;
+        });
+    }
+
     fn stage(&self, peer: PeerId, look: impl FnOnce() -> Result<crate::gui::talk::Staged, Fault> + Send + 'static) {
         let out = self.out.clone();
         tokio::spawn(async move {
@@ -406,6 +430,19 @@ impl Session {
         {
             self.out.tell(News::RoundTrip { peer, rtt }).await;
         }
+    }
+}
+
+/// The folder of a file, in the program that the desktop has for folders. Blocking.
+fn open_folder(path: &std::path::Path) {
+    let opener = match std::env::consts::OS {
+        "macos" => "open",
+        "windows" => "explorer",
+        _ => "xdg-open",
+    };
+    let folder = path.parent().unwrap_or(path);
+    if let Err(error) = std::process::Command::new(opener).arg(folder).status() {
+        tracing::debug!(%error, opener, "the folder is not shown");
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Loaded {
     pub(super) config: Config,
     pub(super) identity: Identity,
     pub(super) data: PathBuf,
+    pub(super) downloads: PathBuf,
 }
 
 pub(super) struct Start {
@@ -77,7 +78,8 @@ impl Start {
             return Opened::Broken(Fault::new(&fault, fault.hint()));
         }
         let data = self.launch.data.clone().unwrap_or_else(|| config.me.data.clone());
-        Opened::Ready(Box::new(Loaded { config, identity, data }))
+        let downloads = self.launch.downloads.clone().or_else(downloads).unwrap_or_else(|| data.join("saved"));
+        Opened::Ready(Box::new(Loaded { config, identity, data, downloads }))
     }
 
     /// Makes what is missing: the key, and the table where there is none. Blocking.
@@ -108,6 +110,12 @@ impl Start {
             Fault::new(&error, error.hint())
         })
     }
+}
+
+/// The system's folder for what was loaded down, else the home.
+fn downloads() -> Option<PathBuf> {
+    let dirs = directories::UserDirs::new()?;
+    Some(dirs.download_dir().unwrap_or_else(|| dirs.home_dir()).to_path_buf())
 }
 
 fn key_of(table: &Path) -> Option<PathBuf> {

@@ -9,6 +9,7 @@ pub mod settings;
 pub mod time;
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::ColorImage;
@@ -37,6 +38,8 @@ pub struct Model {
     pub open: Option<PeerId>,
     /// What went wrong, newest last.
     pub notices: VecDeque<Fault>,
+    /// What was saved last, until somebody has read it.
+    pub saved: Option<PathBuf>,
     /// Why the table was not changed.
     pub table_fault: Option<Fault>,
     /// Counts the tables that came: a dialog that waits for its change to hold looks at it.
@@ -143,6 +146,7 @@ impl Default for Model {
             peers: Vec::new(),
             open: None,
             notices: VecDeque::new(),
+            saved: None,
             table_fault: None,
             table_revision: 0,
             settings: Settings::default(),
@@ -335,6 +339,7 @@ impl Model {
                     found.lines = lines;
                 }
             }
+            News::Saved(path) => self.saved = Some(path),
             News::Settings(settings) => self.settings = settings,
             News::Trouble(fault) => self.notice(fault),
         }

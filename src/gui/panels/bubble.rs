@@ -261,6 +261,11 @@ fn menu(ui: &mut Ui, model: &mut Model, (peer, line): (PeerId, &Line), view: Vie
         if line.is_ours() {
             own_menu(ui, model, (peer, line), view, asks);
         }
+        if matches!(line.kind, Kind::Picture | Kind::Clip | Kind::File) && ui.button(view.get("message-save")).clicked()
+        {
+            asks.push(Ask::Save { peer, target: line.target });
+            ui.close();
+        }
         if ui.button(view.get("message-forget")).clicked() {
             asks.push(Ask::Forget { peer, target: line.target });
             ui.close();

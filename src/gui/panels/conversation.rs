@@ -2,7 +2,7 @@
 
 use egui::{Align, Layout, Panel, Rect, RichText, ScrollArea, Ui, UiBuilder};
 
-use super::{View, bubble, composer, show_fault};
+use super::{View, bubble, composer, picture, show_fault};
 use crate::gui::look;
 use crate::gui::model::Model;
 use crate::gui::model::conversation::Anchor;
@@ -25,6 +25,7 @@ pub struct State {
     offset: f32,
     bubbles: bubble::State,
     composer: composer::State,
+    picture: picture::State,
 }
 
 /// Shows the conversation with a peer.
@@ -45,6 +46,11 @@ pub fn show(
     let about = Panel::top("conversation-head").show(ui, |ui| head(ui, model, peer, view)).inner;
     Panel::bottom("composer").show(ui, |ui| composer::show(ui, &mut state.composer, model, peer, view, asks));
     egui::CentralPanel::default().show(ui, |ui| page(ui, state, model, peer, view, asks));
+    if let Some(target) = state.bubbles.full
+        && picture::show(ui, &mut state.picture, model, (peer, target), view, asks)
+    {
+        state.bubbles.full = None;
+    }
     about
 }
 

@@ -9,6 +9,7 @@ pub mod notices;
 pub mod own_key;
 pub mod peer;
 pub mod peers;
+pub mod picture;
 pub mod settings;
 pub mod start;
 

@@ -25,7 +25,12 @@ impl Desk {
     fn start(table: &Path, data: &Path) -> Self {
         let (wake, woken) = mpsc::channel();
         let wake = std::sync::Mutex::new(wake);
-        let launch = Launch { config: Some(table.to_owned()), data: Some(data.to_owned()), passphrase: None };
+        let launch = Launch {
+            config: Some(table.to_owned()),
+            data: Some(data.to_owned()),
+            downloads: Some(data.with_file_name("saved")),
+            passphrase: None,
+        };
         let engine = Engine::start(launch, Arc::new(move || _ = wake.lock().unwrap().send(()))).unwrap();
         Self { engine, woken }
     }
@@ -195,6 +200,11 @@ fn two_desks_add_each_other_and_talk_and_keep_it() {
     let decoded =
         bob.until("its pixels", |news| if let News::Picture { picture, .. } = news { Some(picture) } else { None });
     assert_eq!(decoded.unwrap().size.into_iter().max(), Some(64));
+
+    bob.ask(Ask::Save { peer: id_a, target: picture.target });
+    let saved = bob.until("the file", |news| if let News::Saved(path) = news { Some(path) } else { None });
+    assert_eq!(saved.parent(), Some(data_b.with_file_name("saved").as_path()));
+    assert!(std::fs::read(&saved).unwrap().starts_with(b"\x89PNG"));
 
     // all of it is there after a restart
     bob.engine.stop();
