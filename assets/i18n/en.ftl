@@ -152,3 +152,19 @@ notice-close = Dismiss
 notice-saved = Saved, in the clear, as { $path }
 notice-open-folder = Show the folder
 engine-busy = Too much at once: the last wishes were dropped.
+
+# the keyboard
+help-title = Keyboard
+key-search = Search
+key-previous = Conversation above
+key-next = Conversation below
+key-newest = To the newest message
+key-add = Add a peer
+key-settings = Settings
+key-help = This list
+key-send = Send
+key-line = New line
+key-tab = To the next control, with Shift to the one before
+key-space = Press the control that has the focus
+key-escape = Close the dialog, end the search, leave an answer or a change
+key-paste = Paste text or a picture

@@ -148,3 +148,19 @@ notice-close = 知道了
 notice-saved = 已保存（未加密）：{ $path }
 notice-open-folder = 打开文件夹
 engine-busy = 一次请求太多，最后的请求已被丢弃。
+
+# 键盘
+help-title = 键盘
+key-search = 搜索
+key-previous = 上一个会话
+key-next = 下一个会话
+key-newest = 转到最新消息
+key-add = 添加联系人
+key-settings = 设置
+key-help = 显示此列表
+key-send = 发送
+key-line = 换行
+key-tab = 转到下一个控件，加 Shift 为上一个
+key-space = 按下当前控件
+key-escape = 关闭对话框，结束搜索，放弃回复或编辑
+key-paste = 粘贴文字或图片

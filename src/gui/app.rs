@@ -9,7 +9,8 @@ use egui::{CentralPanel, Context, Modal, Panel, Ui, ViewportBuilder};
 use super::engine::Engine;
 use super::model::time::Clock;
 use super::model::{Effect, Model, TYPING_MS};
-use super::panels::{View, add_peer, conversation, notices, own_key, peer, peers, settings, start};
+use super::panels::help::Action;
+use super::panels::{View, add_peer, conversation, help, notices, own_key, peer, peers, settings, start};
 use super::talk::{Ask, Fault, Line, News, Notification, Stage};
 use super::words::{Language, Words};
 use super::{GuiError, Launch, look};
@@ -109,7 +110,30 @@ impl Shell {
             self.met = self.model.table_revision;
             self.model.meet(asks);
         }
+        if matches!(self.model.stage, Stage::Running(_)) {
+            self.keys(ui, asks);
+        }
         self.panels(ui, asks);
+    }
+
+    /// What the keyboard asks for, wherever its focus is.
+    fn keys(&mut self, ui: &Ui, asks: &mut Vec<Ask>) {
+        match help::pressed(ui) {
+            None => {}
+            Some(Action::Search) => self.peers.focus(),
+            Some(Action::Previous) => self.model.step(-1, asks),
+            Some(Action::Next) => self.model.step(1, asks),
+            Some(Action::Newest) => {
+                if let Some(peer) = self.model.open
+                    && let Some(place) = self.model.conversation(&peer).to_newest()
+                {
+                    asks.push(Ask::Page { peer, place });
+                }
+            }
+            Some(Action::Add) => self.chosen = Some(peers::Chosen::Add),
+            Some(Action::Settings) => self.chosen = Some(peers::Chosen::Settings),
+            Some(Action::Help) => self.chosen = Some(peers::Chosen::Help),
+        }
     }
 
     fn panels(&mut self, ui: &mut Ui, asks: &mut Vec<Ask>) {
@@ -154,6 +178,11 @@ impl Shell {
                 peers::Chosen::OwnKey => {
                     ui.heading(view.get("own-key-title"));
                     own_key::show(ui, &mut self.own_key, &me, view);
+                    false
+                }
+                peers::Chosen::Help => {
+                    ui.heading(view.get("help-title"));
+                    help::show(ui, view);
                     false
                 }
                 peers::Chosen::Settings => {

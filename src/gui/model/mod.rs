@@ -202,6 +202,15 @@ impl Model {
         }
     }
 
+    /// Opens the conversation that stands so far below the open one in the list; the first where none is open.
+    pub fn step(&mut self, rows: isize, asks: &mut Vec<Ask>) {
+        let row = self.open.and_then(|open| self.peers.iter().position(|peer| peer.row.id == open));
+        let to = row.map_or(Some(0), |row| row.checked_add_signed(rows));
+        if let Some(peer) = to.and_then(|to| self.peers.get(to)) {
+            self.open(peer.row.id, asks);
+        }
+    }
+
     /// Looks for words in all conversations; none end the search.
     pub fn search(&mut self, words: &str, asks: &mut Vec<Ask>) {
         let words = words.trim();

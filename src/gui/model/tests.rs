@@ -80,6 +80,21 @@ fn opening_asks_for_the_newest_once_and_shows_the_divider() {
 }
 
 #[test]
+fn the_list_is_walked_from_end_to_end() {
+    let (mut model, bob, carol) = running();
+    let mut step = |rows| {
+        model.step(rows, &mut Vec::new());
+        model.open
+    };
+    assert_eq!(step(-1), Some(bob), "the first where none is open");
+    assert_eq!(step(1), Some(carol));
+    assert_eq!(step(1), Some(carol));
+    assert_eq!(step(-1), Some(bob));
+    assert_eq!(step(-1), Some(bob));
+    Model::default().step(1, &mut Vec::new());
+}
+
+#[test]
 fn messages_that_come_are_told_once_and_ours_are_not() {
     let (mut model, bob, _) = running();
     let effects = model.apply(News::Lines { peer: bob, lines: vec![theirs(1), line(2)], arrived: true }, 0);

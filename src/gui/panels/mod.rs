@@ -5,6 +5,7 @@ pub mod add_peer;
 pub mod bubble;
 pub mod composer;
 pub mod conversation;
+pub mod help;
 pub mod notices;
 pub mod own_key;
 pub mod peer;

@@ -16,6 +16,14 @@ const PREVIEW_CHARS: usize = 40;
 #[derive(Debug, Default)]
 pub struct State {
     words: String,
+    wants_focus: bool,
+}
+
+impl State {
+    /// The keyboard goes to the search.
+    pub fn focus(&mut self) {
+        self.wants_focus = true;
+    }
 }
 
 /// What was chosen beside a conversation.
@@ -27,6 +35,8 @@ pub enum Chosen {
     OwnKey,
     /// The settings are to be shown.
     Settings,
+    /// The list of keys is to be shown.
+    Help,
     /// A peer is to be looked at and changed.
     Peer(PeerId),
 }
@@ -44,6 +54,10 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
             if ui.button("🔑").on_hover_text(&own).accessible_name(own).clicked() {
                 chosen = Some(Chosen::OwnKey);
             }
+            let help = view.get("help-title");
+            if ui.button("❓").on_hover_text(&help).accessible_name(help).clicked() {
+                chosen = Some(Chosen::Help);
+            }
             let settings = view.get("settings-title");
             if ui.button("⚙").on_hover_text(&settings).accessible_name(settings).clicked() {
                 chosen = Some(Chosen::Settings);
@@ -53,6 +67,9 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
     let search =
         TextEdit::singleline(&mut state.words).hint_text(view.get("peers-search")).desired_width(f32::INFINITY);
     let search = ui.add(search).accessible_name(view.get("peers-search"));
+    if std::mem::take(&mut state.wants_focus) {
+        search.request_focus();
+    }
     if search.changed() {
         model.search(&state.words, asks);
     }

@@ -81,7 +81,7 @@ fn every_text_is_in_the_bundled_fonts() {
     let ctx = egui::Context::default();
     look::bundled_fonts(&ctx);
     let _ = ctx.run_ui(egui::RawInput::default(), |_| {});
-    let mut texts = vec!["⏺○➕🔑⚙ℹ✔−✖📷↪🔒🔓🎵📄🖼⬇…·👍❤😄🎉👀".to_owned()];
+    let mut texts = vec!["⏺○➕🔑⚙❓ℹ✔−✖📷↪🔒🔓🎵📄🖼⬇…·👍❤😄🎉👀".to_owned()];
     texts.extend(["en.ftl", "zh-CN.ftl"].map(|file| read(&format!("assets/i18n/{file}"))));
     let font = egui::FontId::proportional(14.0);
     let missing: String = texts

@@ -150,26 +150,31 @@ fn a_faulty_table_is_told_with_its_mend_and_read_again() {
     assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: true, .. }));
 }
 
-#[test]
-fn two_desks_add_each_other_and_talk_and_keep_it() {
-    let (_a, table_a, at_a) = folder("alice");
-    let (_b, table_b, at_b) = folder("bob");
-    let (data_a, data_b) = (table_a.with_file_name("data"), table_b.with_file_name("data"));
-    let (mut alice, mut bob) = (Desk::start(&table_a, &data_a), Desk::start(&table_b, &data_b));
-    let mut mes = Vec::new();
-    for desk in [&mut alice, &mut bob] {
+/// Two desks that have made their keys and added each other: their ids are given beside them.
+fn acquainted(table_a: &Path, at_a: &str, table_b: &Path, at_b: &str) -> [(Desk, PeerId); 2] {
+    let mut desks = [table_a, table_b].map(|table| Desk::start(table, &table.with_file_name("data")));
+    let mes = desks.each_mut().map(|desk| {
         assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: true, .. }));
         desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None });
-        mes.push(desk.me());
-    }
-    let (id_a, id_b) = (id(&mes[0]), id(&mes[1]));
-    alice.ask(add("波波", &mes[1], &at_b));
-    bob.ask(add("alice", &mes[0], &at_a));
-    for desk in [&mut alice, &mut bob] {
+        desk.me()
+    });
+    desks[0].ask(add("波波", &mes[1], at_b));
+    desks[1].ask(add("alice", &mes[0], at_a));
+    for desk in &mut desks {
         desk.until("presence", |news| {
             matches!(news, News::Presence { presence: Presence::Here { .. }, .. }).then_some(())
         });
     }
+    let [alice, bob] = desks;
+    [(alice, id(&mes[0])), (bob, id(&mes[1]))]
+}
+
+#[test]
+fn two_desks_add_each_other_and_talk_and_keep_it() {
+    let (_a, table_a, at_a) = folder("alice");
+    let (_b, table_b, at_b) = folder("bob");
+    let data_b = table_b.with_file_name("data");
+    let [(mut alice, id_a), (mut bob, id_b)] = acquainted(&table_a, &at_a, &table_b, &at_b);
     assert!(std::fs::read_to_string(&table_a).unwrap().starts_with("# mine\n"), "comments stay");
 
     let text =

@@ -33,6 +33,30 @@ fn each_choice_holds_at_once_and_is_kept() {
 }
 
 #[test]
+fn the_keyboard_opens_what_its_list_says() {
+    let words = words(Language::English);
+    let mut window = running(Language::English, &[peer(2, "bob"), peer(3, "carol")]);
+    window.key_press(egui::Key::F1);
+    window.run();
+    window.get_by_label(&words.get("key-previous"));
+    window.get_by_label(&words.get("key-paste"));
+    window.get_by_label(&words.get("dialog-close")).click();
+    window.run();
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Comma);
+    window.run();
+    window.get_by_label(&words.get("settings-quiet"));
+    window.get_by_label(&words.get("dialog-close")).click();
+    window.run();
+    window.key_press_modifiers(egui::Modifiers::ALT, egui::Key::ArrowDown);
+    window.run();
+    let opened: Vec<_> = asked(&mut window).into_iter().filter(|ask| matches!(ask, Ask::Page { .. })).collect();
+    assert_eq!(opened.len(), 1);
+    window.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::F);
+    window.run();
+    assert!(window.get_by_label(&words.get("peers-search")).is_focused());
+}
+
+#[test]
 fn messages_that_nobody_sees_are_told_as_far_as_is_wanted() {
     for language in Language::ALL {
         let words = words(language);
