@@ -139,6 +139,7 @@ state-received = received
 # the composer
 composer-hint = Write a message
 composer-send = Send
+composer-attach = Send a file or a picture
 composer-answers = Answer to: { $text }
 composer-edits = You are changing a message
 composer-let-go = Leave it
@@ -146,6 +147,11 @@ composer-remove = Do not send { $name }
 composer-hide = Hide a text in the picture
 composer-hidden = The hidden text
 composer-capacity = { $used } of { $room } bytes
+
+# choosing a file
+files-title = Choose a file
+files-path = Folder
+files-parent = one folder up
 
 # the window
 notice-close = Dismiss
@@ -168,3 +174,28 @@ key-tab = To the next control, with Shift to the one before
 key-space = Press the control that has the focus
 key-escape = Close the dialog, end the search, leave an answer or a change
 key-paste = Paste text or a picture
+
+# why can't I see them?
+check-running = Trying to reach them …
+check-again = Try again
+check-holds = holds
+check-fails = fails
+check-unknown = not known
+check-silence = Nothing has come in since the start, from nobody.
+check-firewall = If they say that they dial you: open the UDP port in this machine's firewall.
+check-heard = { $count ->
+    [one] 1 datagram has come in.
+   *[other] { $count } datagrams have come in.
+}
+check-strangers = { $count ->
+    [one] 1 datagram came from somebody who does not know your key.
+   *[other] { $count } datagrams came from somebody who does not know your key.
+}
+check-strangers-mend = If that was them, their table has an old or mistyped key of yours: give them the line again.
+check-address = The table has an address for them.
+check-dialled = The table has no address for them, but they dial you.
+check-no-address = The table has no address for them: you wait until they dial you.
+check-reached = They answered within { $ms } ms ({ $suite }).
+check-not-reached = They could not be reached just now.
+check-clock = Both clocks agree.
+check-clock-off = The two clocks are { $seconds } seconds apart: set them by the network.

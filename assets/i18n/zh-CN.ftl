@@ -135,6 +135,7 @@ state-received = 已收到
 # 输入框
 composer-hint = 输入消息
 composer-send = 发送
+composer-attach = 发送文件或图片
 composer-answers = 回复：{ $text }
 composer-edits = 正在编辑消息
 composer-let-go = 放弃
@@ -142,6 +143,11 @@ composer-remove = 不发送 { $name }
 composer-hide = 在图片中隐藏文字
 composer-hidden = 要隐藏的文字
 composer-capacity = 已用 { $used } 字节，共 { $room } 字节
+
+# 选择文件
+files-title = 选择文件
+files-path = 文件夹
+files-parent = 上一级文件夹
 
 # 窗口
 notice-close = 知道了
@@ -164,3 +170,22 @@ key-tab = 转到下一个控件，加 Shift 为上一个
 key-space = 按下当前控件
 key-escape = 关闭对话框，结束搜索，放弃回复或编辑
 key-paste = 粘贴文字或图片
+
+# 为什么看不到对方？
+check-running = 正在尝试连接……
+check-again = 再试一次
+check-holds = 正常
+check-fails = 不正常
+check-unknown = 未知
+check-silence = 启动以来没有收到任何数据。
+check-firewall = 如果对方说在呼叫你：请在本机防火墙中开放这个 UDP 端口。
+check-heard = 已收到 { $count } 个数据报。
+check-strangers = 有 { $count } 个数据报来自不知道你公钥的一方。
+check-strangers-mend = 如果那是对方，说明对方通讯录中你的公钥是旧的或有误：请重新给他公钥行。
+check-address = 通讯录中有对方的地址。
+check-dialled = 通讯录中没有对方的地址，但对方会呼叫你。
+check-no-address = 通讯录中没有对方的地址：只能等对方呼叫。
+check-reached = 对方在 { $ms } 毫秒内应答（{ $suite }）。
+check-not-reached = 刚才没能连上对方。
+check-clock = 双方时钟一致。
+check-clock-off = 双方时钟相差 { $seconds } 秒：请用网络校时。

@@ -10,8 +10,8 @@ use super::engine::Engine;
 use super::model::time::Clock;
 use super::model::{Effect, Model, TYPING_MS};
 use super::panels::help::Action;
-use super::panels::{View, add_peer, conversation, help, notices, own_key, peer, peers, settings, start};
-use super::talk::{Ask, Fault, Line, News, Notification, Stage};
+use super::panels::{View, add_peer, connection, conversation, help, notices, own_key, peer, peers, settings, start};
+use super::talk::{Ask, Fault, Line, Me, News, Notification, Stage};
 use super::words::{Language, Words};
 use super::{GuiError, Launch, look};
 use crate::identity::PeerId;
@@ -153,9 +153,8 @@ impl Shell {
         }
         CentralPanel::default().show(ui, |ui| match self.model.open {
             Some(peer) => {
-                if conversation::show(ui, &mut self.conversation, &mut self.model, peer, view, asks) {
-                    self.chosen = Some(peers::Chosen::Peer(peer));
-                }
+                let chosen = conversation::show(ui, &mut self.conversation, &mut self.model, peer, view, asks);
+                self.chosen = chosen.or(self.chosen);
             }
             None if self.model.peers.is_empty() => {
                 ui.heading(view.get("welcome-title"));
@@ -167,6 +166,12 @@ impl Shell {
             }
             None => drop(ui.weak(view.get("conversation-none"))),
         });
+        self.dialog(ui, &me, asks);
+    }
+
+    /// What was chosen beside the conversation, above everything.
+    fn dialog(&mut self, ui: &mut Ui, me: &Me, asks: &mut Vec<Ask>) {
+        let view = View { words: &self.words, clock: &self.clock };
         let Some(chosen) = self.chosen else { return };
         let dialog = Modal::new(egui::Id::unique("dialog")).show(ui.ctx(), |ui| {
             ui.set_max_width(460.0);
@@ -177,7 +182,7 @@ impl Shell {
                 }
                 peers::Chosen::OwnKey => {
                     ui.heading(view.get("own-key-title"));
-                    own_key::show(ui, &mut self.own_key, &me, view);
+                    own_key::show(ui, &mut self.own_key, me, view);
                     false
                 }
                 peers::Chosen::Help => {
@@ -190,6 +195,11 @@ impl Shell {
                     settings::show(ui, &mut self.settings, &mut self.model, view, asks);
                     false
                 }
+                peers::Chosen::Connection(id) => {
+                    ui.heading(view.get("head-why"));
+                    connection::show(ui, &mut self.model, me, id, view, asks);
+                    false
+                }
                 peers::Chosen::Peer(id) => {
                     ui.heading(view.get("head-about"));
                     peer::show(ui, &mut self.peer, &mut self.model, id, view, asks)
@@ -200,6 +210,7 @@ impl Shell {
         if dialog.inner || dialog.should_close() {
             self.chosen = None;
             self.peer = peer::State::default();
+            self.model.end_check();
         }
     }
 

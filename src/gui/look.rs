@@ -20,7 +20,9 @@ pub fn bundled_fonts(ctx: &Context) {
     let chinese = FontData::from_static(include_bytes!("../../assets/fonts/noto-sans-sc-gb2312.ttf"));
     fonts.font_data.insert(CHINESE.to_owned(), Arc::new(chinese));
     for family in [FontFamily::Proportional, FontFamily::Monospace] {
-        fonts.families.entry(family).or_default().push(CHINESE.to_owned());
+        let names = fonts.families.entry(family).or_default();
+        // Before the fonts of emoji, which have full-width marks such as ！ in a form of their own.
+        names.insert(names.len().min(1), CHINESE.to_owned());
     }
     ctx.set_fonts(fonts);
 }

@@ -48,6 +48,11 @@ pub enum Ask {
         /// With whom.
         peer: PeerId,
     },
+    /// Tries to reach a peer now; answered by [`News::Checked`].
+    Check {
+        /// Whom.
+        peer: PeerId,
+    },
     /// A page of a conversation; answered by [`News::Page`].
     Page {
         /// With whom.
@@ -119,6 +124,8 @@ pub enum Ask {
     },
     /// Shows the folder of a file in the desktop's own way.
     OpenFolder(PathBuf),
+    /// Lists a folder, without one the home; answered by [`News::Folder`].
+    List(Option<PathBuf>),
     /// Looks at a file that is to be sent; answered by [`News::Staged`].
     Stage {
         /// To whom.
@@ -195,6 +202,13 @@ pub enum News {
         peer: PeerId,
         /// Groups of digits, separated by spaces.
         number: String,
+    },
+    /// What a try to reach a peer has found.
+    Checked {
+        /// Whom.
+        peer: PeerId,
+        /// What.
+        check: Check,
     },
     /// A link came up or went away.
     Presence {
@@ -283,6 +297,8 @@ pub enum News {
         /// The picture, or why there is none.
         picture: Result<Arc<ColorImage>, Fault>,
     },
+    /// A folder, for whoever chooses a file.
+    Folder(Folder),
     /// Where a message was saved.
     Saved(PathBuf),
     /// What a search found, newest last.
@@ -357,6 +373,52 @@ pub struct PeerRow {
     pub may_chat: bool,
     /// Whether it may watch our camera.
     pub may_watch: bool,
+}
+
+/// A folder and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Which.
+    pub path: PathBuf,
+    /// The one that it is in.
+    pub parent: Option<PathBuf>,
+    /// What is in it, folders first.
+    pub entries: Vec<FolderEntry>,
+}
+
+/// A file or a folder in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderEntry {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What stands between us and a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Datagrams that came in since the start, from anybody.
+    pub received: u64,
+    /// Those among them whose sender did not know our key.
+    pub strangers: u64,
+    /// The round trip of now, or why there was none.
+    pub pong: Result<Pong, Fault>,
+}
+
+/// A round trip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pong {
+    /// In ms.
+    pub rtt_ms: u64,
+    /// Cipher suite and key exchange.
+    pub suite: String,
+    /// The peer's clock minus ours, in ms.
+    pub clock_offset_ms: i64,
 }
 
 /// Whether a peer is there.

@@ -11,9 +11,9 @@ use tokio::time::MissedTickBehavior;
 use super::look::{self, Look};
 use super::settings::File;
 use super::start::Loaded;
-use super::{End, Out, notify, pictures};
+use super::{End, Out, folder, notify, pictures};
 use crate::config::{Config, Peer, edit};
-use crate::gui::talk::{Ask, Fault, Me, News, Outgoing, PeerRow, Presence, Stage, StagedBody};
+use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
 use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
 use crate::node::history::{Direction, Target};
 use crate::node::limits::PICTURE_BYTES_MAX;
@@ -258,9 +258,22 @@ impl Session {
             Ask::Picture { peer, target, side_max } => self.picture(peer, target, side_max),
             Ask::Save { peer, target } => self.save(peer, target),
             Ask::OpenFolder(path) => drop(tokio::task::spawn_blocking(move || open_folder(&path))),
+            Ask::List(path) => {
+                let out = self.out.clone();
+                tokio::spawn(async move {
+                    let listed = tokio::task::spawn_blocking(move || folder::list(path.as_deref())).await;
+                    out.tell(match listed {
+                        Ok(Ok(folder)) => News::Folder(folder),
+                        Ok(Err(fault)) => News::Trouble(fault),
+                        Err(died) => News::Trouble(Fault::new(died, None)),
+                    })
+                    .await;
+                });
+            }
             Ask::Stage { peer, path } => self.stage(peer, move || pictures::stage(&path)),
             Ask::StagePasted { peer, picture } => self.stage(peer, move || pictures::stage_pasted(&picture)),
             Ask::Search { words, peer, ticket } => self.search(words, peer, ticket),
+            Ask::Check { peer } => self.check(peer),
             Ask::SafetyNumber { peer } => self.safety_number(peer),
             Ask::Notify(notification) => {
                 // A desktop that does not answer holds up a thread of its own.
@@ -301,6 +314,25 @@ impl Session {
                     out.tell(News::NotSent { ticket, fault }).await;
                 }
             }
+        });
+    }
+
+    /// Dials now where there is no link, and measures it.
+    fn check(&self, peer: PeerId) {
+        let Some(name) = self.name_of(&peer) else { return };
+        let (node, out) = (self.node.clone(), self.out.clone());
+        tokio::spawn(async move {
+            let pong = match node.ping(&name).await {
+                Ok(pong) => Ok(Pong {
+                    rtt_ms: u64::try_from(pong.rtt.as_millis()).unwrap_or(u64::MAX),
+                    suite: format!("{}, {}", pong.link.suite, pong.link.group),
+                    clock_offset_ms: pong.clock_offset_us / 1_000,
+                }),
+                Err(error) => Err(Fault::new(&error, error.hint())),
+            };
+            let traffic = node.status().traffic;
+            let check = Check { received: traffic.received_datagrams, strangers: traffic.strangers, pong };
+            out.tell(News::Checked { peer, check }).await;
         });
     }
 

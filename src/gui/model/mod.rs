@@ -14,7 +14,9 @@ use std::sync::Arc;
 
 use egui::ColorImage;
 
-use super::talk::{Ask, Fault, Line, News, Outgoing, PeerRow, Presence, Stage, Staged, StagedBody, Summary};
+use super::talk::{
+    Ask, Check, Fault, Folder, Line, News, Outgoing, PeerRow, Presence, Stage, Staged, StagedBody, Summary,
+};
 use crate::identity::PeerId;
 use crate::node::history::Target;
 use conversation::{Anchor, Conversation};
@@ -55,6 +57,10 @@ pub struct Model {
     tickets: u64,
     /// Those that were asked for; none while one is awaited.
     safety_numbers: HashMap<PeerId, Option<String>>,
+    /// The peer that is checked, and what was found.
+    check: Option<(PeerId, Option<Check>)>,
+    /// The folder that a file is chosen from; none inside while it is awaited.
+    folder: Option<Option<Folder>>,
 }
 
 /// One peer, as the list has it.
@@ -157,6 +163,8 @@ impl Default for Model {
             sending: HashMap::new(),
             tickets: 0,
             safety_numbers: HashMap::new(),
+            check: None,
+            folder: None,
         }
     }
 }
@@ -278,6 +286,43 @@ impl Model {
             .as_deref()
     }
 
+    /// The folder that a file is chosen from; asks for the home where none was looked at.
+    pub fn folder(&mut self, asks: &mut Vec<Ask>) -> Option<&Folder> {
+        if self.folder.is_none() {
+            self.folder = Some(None);
+            asks.push(Ask::List(None));
+        }
+        self.folder.as_ref()?.as_ref()
+    }
+
+    /// Looks into another folder; the one before is shown until it has come.
+    pub fn list(&mut self, path: Option<PathBuf>, asks: &mut Vec<Ask>) {
+        asks.push(Ask::List(path));
+    }
+
+    /// Checks what stands between us and a peer, once.
+    pub fn check(&mut self, peer: PeerId, asks: &mut Vec<Ask>) {
+        if self.check.as_ref().is_none_or(|(checked, _)| *checked != peer) {
+            self.check_again(peer, asks);
+        }
+    }
+
+    /// Checks it anew.
+    pub fn check_again(&mut self, peer: PeerId, asks: &mut Vec<Ask>) {
+        self.check = Some((peer, None));
+        asks.push(Ask::Check { peer });
+    }
+
+    /// The next check is made anew.
+    pub fn end_check(&mut self) {
+        self.check = None;
+    }
+
+    /// What the check has found.
+    pub fn checked(&self, peer: &PeerId) -> Option<&Check> {
+        self.check.as_ref().filter(|(checked, _)| checked == peer)?.1.as_ref()
+    }
+
     /// Says something that a person should know.
     pub fn notice(&mut self, fault: Fault) {
         // the same again is no news
@@ -296,15 +341,12 @@ impl Model {
             News::Peers(rows) => self.take_peers(rows),
             News::TableRefused(fault) => self.table_fault = Some(fault),
             News::SafetyNumber { peer, number } => drop(self.safety_numbers.insert(peer, Some(number))),
-            News::Presence { peer, presence } => {
-                if let Some(peer) = self.peer_mut(&peer) {
-                    if !matches!(presence, Presence::Here { .. }) {
-                        peer.rtt_ms = None;
-                        peer.typing_until_ms = i64::MIN;
-                    }
-                    peer.presence = presence;
+            News::Checked { peer, check } => {
+                if let Some((_, found)) = self.check.as_mut().filter(|(checked, _)| *checked == peer) {
+                    *found = Some(check);
                 }
             }
+            News::Presence { peer, presence } => self.take_presence(&peer, presence),
             News::RoundTrip { peer, rtt } => {
                 if let Some(peer) = self.peer_mut(&peer) {
                     peer.rtt_ms = u64::try_from(rtt.as_millis()).ok();
@@ -348,6 +390,7 @@ impl Model {
                     found.lines = lines;
                 }
             }
+            News::Folder(folder) => self.folder = Some(Some(folder)),
             News::Saved(path) => self.saved = Some(path),
             News::Settings(settings) => self.settings = settings,
             News::Trouble(fault) => self.notice(fault),
@@ -370,6 +413,15 @@ impl Model {
         self.table_fault = None;
         self.table_revision += 1;
         self.sort();
+    }
+
+    fn take_presence(&mut self, peer: &PeerId, presence: Presence) {
+        let Some(peer) = self.peer_mut(peer) else { return };
+        if !matches!(presence, Presence::Here { .. }) {
+            peer.rtt_ms = None;
+            peer.typing_until_ms = i64::MIN;
+        }
+        peer.presence = presence;
     }
 
     fn take_summaries(&mut self, summaries: &[Summary]) {

@@ -124,7 +124,9 @@ fn content(
     }
     let name = || line.name.clone().unwrap_or_default();
     match line.kind {
-        Kind::Text | Kind::Edit | Kind::Reaction => drop(ui.label(line.text.as_deref().unwrap_or_default())),
+        Kind::Text | Kind::Edit | Kind::Reaction => {
+            drop(ui.label(RichText::new(line.text.as_deref().unwrap_or_default()).strong()));
+        }
         Kind::Deletion => drop(ui.label(RichText::new(view.get("kind-deletion")).italics().weak())),
         Kind::Picture => picture(ui, state, model, (peer, line), view, asks),
         Kind::Clip => drop(ui.label(format!("🎵 {} · {}", view.get("kind-clip"), size(line.bytes)))),

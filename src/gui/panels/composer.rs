@@ -18,6 +18,8 @@ pub struct State {
     keys: Keys,
     wants_focus: bool,
     typing_told_ms: Option<i64>,
+    /// A file is to be chosen.
+    pub attaches: bool,
 }
 
 impl State {
@@ -82,6 +84,10 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, vie
     take_files(ui, peer, has_focus, asks);
     let mut sends = entered;
     ui.horizontal(|ui| {
+        let attach = view.get("composer-attach");
+        if ui.button("📎").on_hover_text(&attach).accessible_name(attach).clicked() {
+            state.attaches = true;
+        }
         let width = (ui.available_width() - 80.0).max(80.0);
         let draft = model.draft(&peer);
         let rows = draft_rows(&draft.text);

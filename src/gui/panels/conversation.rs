@@ -2,7 +2,9 @@
 
 use egui::{Align, Layout, Panel, Rect, RichText, ScrollArea, Ui, UiBuilder};
 
-use super::{View, bubble, composer, picture, show_fault};
+use super::files::Choice;
+use super::peers::Chosen;
+use super::{View, bubble, composer, files, picture};
 use crate::gui::look;
 use crate::gui::model::Model;
 use crate::gui::model::conversation::Anchor;
@@ -26,11 +28,12 @@ pub struct State {
     bubbles: bubble::State,
     composer: composer::State,
     picture: picture::State,
+    files: files::State,
 }
 
 /// Shows the conversation with a peer.
 ///
-/// Whether the peer's own page is asked for.
+/// What is asked for beside it.
 pub fn show(
     ui: &mut Ui,
     state: &mut State,
@@ -38,25 +41,35 @@ pub fn show(
     peer: PeerId,
     view: View<'_>,
     asks: &mut Vec<Ask>,
-) -> bool {
+) -> Option<Chosen> {
     if state.peer != Some(peer) {
         *state = State { peer: Some(peer), ..State::default() };
         state.composer.focus();
     }
-    let about = Panel::top("conversation-head").show(ui, |ui| head(ui, model, peer, view)).inner;
+    let chosen = Panel::top("conversation-head").show(ui, |ui| head(ui, model, peer, view)).inner;
     Panel::bottom("composer").show(ui, |ui| composer::show(ui, &mut state.composer, model, peer, view, asks));
     egui::CentralPanel::default().show(ui, |ui| page(ui, state, model, peer, view, asks));
+    if state.composer.attaches {
+        match files::show(ui, &mut state.files, model, view, asks) {
+            Choice::Open => {}
+            Choice::Cancelled => state.composer.attaches = false,
+            Choice::File(path) => {
+                state.composer.attaches = false;
+                asks.push(Ask::Stage { peer, path });
+            }
+        }
+    }
     if let Some(target) = state.bubbles.full
         && picture::show(ui, &mut state.picture, model, (peer, target), view, asks)
     {
         state.bubbles.full = None;
     }
-    about
+    chosen
 }
 
-fn head(ui: &mut Ui, model: &Model, id: PeerId, view: View<'_>) -> bool {
-    let Some(peer) = model.peer(&id) else { return false };
-    let mut about = false;
+fn head(ui: &mut Ui, model: &Model, id: PeerId, view: View<'_>) -> Option<Chosen> {
+    let peer = model.peer(&id)?;
+    let mut chosen = None;
     ui.horizontal(|ui| {
         ui.heading(&peer.row.name);
         if model.settings.key_state(&peer.row) == KeyState::Verified {
@@ -78,17 +91,19 @@ fn head(ui: &mut Ui, model: &Model, id: PeerId, view: View<'_>) -> bool {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let label = view.get("head-about");
-            about = ui.button("ℹ").on_hover_text(&label).accessible_name(label).clicked();
+            if ui.button("ℹ").on_hover_text(&label).accessible_name(label).clicked() {
+                chosen = Some(Chosen::Peer(id));
+            }
+            if !peer.is_here() && ui.button(view.get("head-why")).clicked() {
+                chosen = Some(Chosen::Connection(id));
+            }
         });
     });
     if model.settings.key_state(&peer.row) == KeyState::Changed {
         ui.colored_label(ui.visuals().error_fg_color, view.get("head-key-changed"));
         ui.label(view.get("head-key-changed-about"));
     }
-    if let Presence::Away(Some(fault)) = &peer.presence {
-        egui::CollapsingHeader::new(view.get("head-why")).id_salt("why").show(ui, |ui| show_fault(ui, fault));
-    }
-    about
+    chosen
 }
 
 fn page(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, view: View<'_>, asks: &mut Vec<Ask>) {
@@ -104,7 +119,6 @@ fn page(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, view: V
         ui.weak(view.get("conversation-empty"));
         return;
     }
-    let away = talk.anchor != Anchor::Bottom;
     let measure = (ui.available_width(), ui.text_style_height(&egui::TextStyle::Body));
     let revision = talk.revision();
     state.heights.set_rows(talk.lines().iter().map(|line| line.target), revision, measure);
@@ -125,6 +139,7 @@ fn page(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, view: V
         // The reader has moved the page.
         talk.anchor = state.heights.anchor(now, height, talk.reaches_newest());
     }
+    let away = state.heights.anchor(now, height, talk.reaches_newest()) != Anchor::Bottom;
     state.offset = now;
     if drawn.measured {
         state.heights.settle();

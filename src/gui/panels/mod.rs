@@ -4,7 +4,9 @@
 pub mod add_peer;
 pub mod bubble;
 pub mod composer;
+pub mod connection;
 pub mod conversation;
+pub mod files;
 pub mod help;
 pub mod notices;
 pub mod own_key;

@@ -39,6 +39,8 @@ pub enum Chosen {
     Help,
     /// A peer is to be looked at and changed.
     Peer(PeerId),
+    /// What stands between us and a peer is to be looked at.
+    Connection(PeerId),
 }
 
 /// Shows the list.

@@ -102,10 +102,11 @@ fn identity(
 
 fn unlock(ui: &mut Ui, state: &mut State, fault: Option<&Fault>, view: View<'_>, asks: &mut Vec<Ask>) {
     let typed = field(ui, &view.get("locked-passphrase"), TextEdit::singleline(&mut *state.phrase).password(true));
+    // Asked first: whoever is given the focus has not lost it.
+    let entered = typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
     if ui.memory(|memory| memory.focused().is_none()) && !state.waiting {
         typed.request_focus();
     }
-    let entered = typed.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
     if let Some(fault) = fault {
         show_fault(ui, fault);
     }

@@ -80,8 +80,8 @@ fn every_key_is_used_and_every_used_key_is_there() {
 fn every_text_is_in_the_bundled_fonts() {
     let ctx = egui::Context::default();
     look::bundled_fonts(&ctx);
-    let _ = ctx.run_ui(egui::RawInput::default(), |_| {});
-    let mut texts = vec!["⏺○➕🔑⚙❓ℹ✔−✖📷↪🔒🔓🎵📄🖼⬇…·👍❤😄🎉👀".to_owned()];
+    ctx.run_ui(egui::RawInput::default(), |_| {}).textures_delta.clear();
+    let mut texts = vec!["⏺○➕🔑⚙❓ℹ✔−✖📷↪🔒🔓🎵📄🖼📁📎⬆⬇…·👍❤😄🎉👀".to_owned()];
     texts.extend(["en.ftl", "zh-CN.ftl"].map(|file| read(&format!("assets/i18n/{file}"))));
     let font = egui::FontId::proportional(14.0);
     let missing: String = texts

@@ -3,7 +3,7 @@
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use miyu::gui::model::settings::Settings;
-use miyu::gui::talk::{Ask, Line, News, Outgoing, Presence, Summary};
+use miyu::gui::talk::{Ask, Folder, FolderEntry, Line, News, Outgoing, Presence, Staged, StagedBody, Summary};
 use miyu::gui::words::Language;
 use miyu::node::history::{Direction, Kind, Place, State};
 
@@ -118,6 +118,59 @@ fn enter_in_a_composition_is_the_input_methods() {
     window.run();
     let asks = asked(&mut window);
     assert!(asks.iter().any(|ask| matches!(ask, Ask::Send { what: Outgoing::Text(text), .. } if text == "你好")));
+}
+
+#[test]
+fn a_file_is_chosen_and_a_picture_tells_what_it_can_hide() {
+    for language in Language::ALL {
+        let words = words(language);
+        let bob = peer(2, "bob").id;
+        let mut window = talking(language, vec![text(1, Direction::In, "hi")], false);
+        asked(&mut window);
+        window.get_by_label(&words.get("composer-attach")).click();
+        window.run();
+        assert!(matches!(asked(&mut window).as_slice(), [Ask::List(None)]));
+        let entry = |name: &str, is_folder| FolderEntry { name: name.into(), path: name.into(), is_folder, bytes: 9 };
+        let entries = vec![entry("photos", true), entry("cat.png", false)];
+        tell(&mut window, News::Folder(Folder { path: "home".into(), parent: Some("/".into()), entries }));
+        window.get_by_label_contains("photos").click();
+        window.run();
+        let asks = asked(&mut window);
+        assert!(
+            matches!(asks.as_slice(), [Ask::List(Some(path))] if path.ends_with("photos")),
+            "{} asks, {:?}",
+            asks.len(),
+            window.query_by_label_contains("photos").map(|node| node.rect())
+        );
+        window.get_by_label_contains("cat.png").click();
+        window.run();
+        assert!(matches!(asked(&mut window).as_slice(), [Ask::Stage { path, .. }] if path.ends_with("cat.png")));
+        let preview = std::sync::Arc::new(egui::ColorImage::example());
+        let body = StagedBody::Picture { file: vec![1], preview, capacity: 5 };
+        let staged = std::sync::Arc::new(Staged { name: "cat.png".into(), bytes: 9, body });
+        tell(&mut window, News::Staged { peer: bob, staged: Ok(staged) });
+        window.get_by_label(&words.get("composer-hide")).click();
+        window.run();
+        let hidden = words.get("composer-hidden");
+        window.get_by_label(&hidden).focus();
+        window.run();
+        window.get_by_label(&hidden).type_text("秘密");
+        window.run();
+        window.get_by_label(&words.with("composer-capacity", &[("used", 6.into()), ("room", 5.into())]));
+        window.get_by_label(&words.get("composer-send")).click();
+        window.run();
+        assert!(asked(&mut window).is_empty(), "it does not fit");
+        window.get_by_label(&hidden).focus();
+        window.run();
+        window.key_press(egui::Key::Backspace);
+        window.run();
+        window.get_by_label(&words.get("composer-send")).click();
+        window.run();
+        let asks = asked(&mut window);
+        assert!(asks.iter().any(|ask| {
+            matches!(ask, Ask::Send { what: Outgoing::Staged(_, Some(hidden)), .. } if hidden == "秘")
+        }));
+    }
 }
 
 #[test]

@@ -187,6 +187,11 @@ fn two_desks_add_each_other_and_talk_and_keep_it() {
     bob.ask(Ask::Send { peer: id_a, what: Outgoing::React(came.target, "👍".into()), reply_to: None, ticket: 2 });
     alice.line("你好 \\u{202e}bob", |line| line.reactions.iter().any(|one| one.text == "👍"));
 
+    alice.ask(Ask::Check { peer: id_b });
+    let check =
+        alice.until("the check", |news| if let News::Checked { check, .. } = news { Some(check) } else { None });
+    assert!(check.pong.is_ok() && check.received > 0, "{check:?}");
+
     // a picture with a hidden text, as it is dropped on the window
     let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/photo.png");
     alice.ask(Ask::Stage { peer: id_b, path: photo });

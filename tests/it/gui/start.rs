@@ -2,7 +2,7 @@
 
 use egui_kittest::kittest::Queryable;
 use miyu::config::edit::Change;
-use miyu::gui::talk::{Ask, Fault, News, Stage};
+use miyu::gui::talk::{Ask, Check, Fault, News, Pong, Stage};
 use miyu::gui::words::Language;
 use miyu::identity::key_line;
 
@@ -149,6 +149,37 @@ fn a_peer_is_changed_compared_and_removed_in_its_dialog() {
         window.run();
         assert!(window.query_by_label(&save).is_none());
         window.get_by_label(&words.get("welcome-title"));
+    }
+}
+
+#[test]
+fn the_page_about_a_connection_says_which_step_fails_and_the_mend() {
+    for language in Language::ALL {
+        let words = words(language);
+        let bob = peer(2, "bob");
+        let mut window = running(language, std::slice::from_ref(&bob));
+        window.get_by_label_contains("bob").click();
+        window.run();
+        asked(&mut window);
+        window.get_by_label(&words.get("head-why")).click();
+        window.run();
+        assert!(matches!(asked(&mut window).as_slice(), [Ask::Check { peer }] if *peer == bob.id));
+        window.get_by_label(&words.get("check-running"));
+        let fault = Fault::new("nothing heard", Some("open the port".into()));
+        let check = Check { received: 0, strangers: 2, pong: Err(fault) };
+        tell(&mut window, News::Checked { peer: bob.id, check });
+        for key in ["check-silence", "check-firewall", "check-no-address", "check-not-reached"] {
+            window.get_by_label(&words.get(key));
+        }
+        window.get_by_label(&words.with("check-strangers", &[("count", 2.into())]));
+        window.get_by_label("open the port");
+        window.get_by_label(&words.get("check-again")).click();
+        window.run();
+        assert_eq!(asked(&mut window).len(), 1);
+        let pong = Pong { rtt_ms: 4, suite: "x".into(), clock_offset_ms: -9_500 };
+        tell(&mut window, News::Checked { peer: bob.id, check: Check { received: 9, strangers: 0, pong: Ok(pong) } });
+        window.get_by_label(&words.with("check-reached", &[("ms", 4.into()), ("suite", "x".into())]));
+        window.get_by_label(&words.with("check-clock-off", &[("seconds", 9.into())]));
     }
 }
 

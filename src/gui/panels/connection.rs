@@ -1,0 +1,99 @@
+//! Why can't I see them? Each step between us and a peer, whether it holds, and what to do where it does not.
+
+use egui::{RichText, Ui};
+
+use super::{View, show_fault};
+use crate::gui::look;
+use crate::gui::model::Model;
+use crate::gui::talk::{Ask, Check, Me};
+use crate::identity::PeerId;
+
+/// A clock that is this far off makes times and latencies misleading.
+const CLOCK_OFF_MS: u64 = 2_000;
+
+/// How a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Holds,
+    Fails,
+    Unknown,
+}
+
+/// Shows the page; the check runs when it is opened, and again when it is asked for.
+pub fn show(ui: &mut Ui, model: &mut Model, me: &Me, id: PeerId, view: View<'_>, asks: &mut Vec<Ask>) {
+    model.check(id, asks);
+    let Some(peer) = model.peer(&id) else { return };
+    let here = peer.is_here();
+    let has_address = !peer.row.addresses.is_empty();
+    let listen = [("address", me.listen.clone().into())];
+    step(ui, Step::Holds, &view.words.with("own-key-listen", &listen), view);
+    match model.checked(&id) {
+        None => drop(ui.weak(view.get("check-running"))),
+        Some(check) => {
+            heard(ui, check, view);
+            address(ui, has_address, here, view);
+            reached(ui, check, view);
+        }
+    }
+    if ui.button(view.get("check-again")).clicked() {
+        model.check_again(id, asks);
+    }
+}
+
+/// Whether anything comes in at all, and whether it knows our key.
+fn heard(ui: &mut Ui, check: &Check, view: View<'_>) {
+    let count = [("count", check.received.into())];
+    if check.received == 0 {
+        step(ui, Step::Unknown, &view.get("check-silence"), view);
+        ui.weak(view.get("check-firewall"));
+    } else {
+        step(ui, Step::Holds, &view.words.with("check-heard", &count), view);
+    }
+    if check.strangers > 0 {
+        let count = [("count", check.strangers.into())];
+        step(ui, Step::Fails, &view.words.with("check-strangers", &count), view);
+        ui.weak(view.get("check-strangers-mend"));
+    }
+}
+
+fn address(ui: &mut Ui, has_address: bool, here: bool, view: View<'_>) {
+    match (has_address, here) {
+        (true, _) => step(ui, Step::Holds, &view.get("check-address"), view),
+        (false, true) => step(ui, Step::Holds, &view.get("check-dialled"), view),
+        (false, false) => step(ui, Step::Unknown, &view.get("check-no-address"), view),
+    }
+}
+
+/// The try that was just made.
+fn reached(ui: &mut Ui, check: &Check, view: View<'_>) {
+    match &check.pong {
+        Ok(pong) => {
+            let said = [("ms", pong.rtt_ms.into()), ("suite", pong.suite.clone().into())];
+            step(ui, Step::Holds, &view.words.with("check-reached", &said), view);
+            let off = pong.clock_offset_ms.unsigned_abs();
+            let seconds = [("seconds", (off / 1_000).into())];
+            if off > CLOCK_OFF_MS {
+                step(ui, Step::Fails, &view.words.with("check-clock-off", &seconds), view);
+            } else {
+                step(ui, Step::Holds, &view.get("check-clock"), view);
+            }
+        }
+        Err(fault) => {
+            step(ui, Step::Fails, &view.get("check-not-reached"), view);
+            show_fault(ui, fault);
+        }
+    }
+}
+
+/// A line with its mark; the mark is a word for those who do not see it.
+fn step(ui: &mut Ui, step: Step, text: &str, view: View<'_>) {
+    let (mark, word, colour) = match step {
+        Step::Holds => ("✔", "check-holds", look::here(ui.visuals())),
+        Step::Fails => ("✖", "check-fails", ui.visuals().error_fg_color),
+        Step::Unknown => ("❓", "check-unknown", ui.visuals().weak_text_color()),
+    };
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new(mark).color(colour)).accessible_name(view.get(word));
+        ui.label(text);
+    });
+}
