@@ -3,7 +3,9 @@
 mod catalogue;
 mod conversation;
 mod engine;
+mod raster;
 mod settings;
+mod snapshots;
 mod start;
 
 use egui_kittest::Harness;
@@ -32,7 +34,8 @@ fn window(language: Language) -> Harness<'static, Window> {
     let window = Window { shell: Shell::new(language, clock), asks: Vec::new() };
     Harness::builder()
         .with_size([1000.0, 700.0])
-        .with_max_steps(16)
+        .with_max_steps(64)
+        .renderer(raster::Raster::default())
         .with_context_setup(|ctx| {
             look::bundled_fonts(ctx);
             look::style(ctx);
