@@ -1,5 +1,6 @@
 //! Pictures of the main panels, compared with those in `tests/snapshots`. `UPDATE_SNAPSHOTS=1` makes them anew.
 
+use egui_kittest::SnapshotResults;
 use miyu::gui::model::settings::{Settings, Theme};
 use miyu::gui::talk::{Line, News, Presence, Stage, Summary};
 use miyu::gui::words::Language;
@@ -34,6 +35,7 @@ fn lines() -> Vec<Line> {
 
 #[test]
 fn the_main_panels_look_as_they_did() {
+    let mut results = SnapshotResults::new();
     for (language, theme) in [(Language::English, Theme::Dark), (Language::Chinese, Theme::Light)] {
         let name = |panel: &str| format!("{panel}-{}", language.tag());
         let settings = News::Settings(Settings { language: Some(language), theme, ..Settings::default() });
@@ -42,6 +44,7 @@ fn the_main_panels_look_as_they_did() {
         tell(&mut start, settings);
         tell(&mut start, News::Stage(Stage::NoIdentity { table: "peers.toml".into(), only_key: false, fault: None }));
         start.snapshot(name("start"));
+        results.extend_harness(&mut start);
 
         let (bob, carol) = (peer(2, "bob"), peer(3, "小雨"));
         let mut talk = running(language, &[bob.clone(), carol.clone()]);
@@ -57,5 +60,6 @@ fn the_main_panels_look_as_they_did() {
         talk.state_mut().shell.model.open(carol.id, &mut asks);
         tell(&mut talk, News::Page { peer: carol.id, place: Place::Newest, lines: lines(), more: false });
         talk.snapshot(name("conversation"));
+        results.extend_harness(&mut talk);
     }
 }
