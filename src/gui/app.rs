@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use eframe::NativeOptions;
-use egui::{CentralPanel, Context, Modal, Panel, Ui, ViewportBuilder};
+use egui::{CentralPanel, Context, Modal, Panel, Ui, ViewportBuilder, ViewportCommand};
 
 use super::engine::Engine;
 use super::model::time::Clock;
@@ -241,10 +241,13 @@ impl App {
         Ok(Self { shell: Shell::new(language, Clock::now()), engine: Some(engine), backlog: VecDeque::new() })
     }
 
-    fn take_news(&mut self) {
+    fn take_news(&mut self, ctx: &Context) {
         self.shell.clock = Clock::now();
         let Some(engine) = &mut self.engine else { return };
         while let Some(news) = engine.next() {
+            if matches!(news, News::Interrupted) {
+                ctx.send_viewport_cmd(ViewportCommand::Close);
+            }
             self.shell.take(news);
         }
     }
@@ -268,7 +271,7 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        self.take_news();
+        self.take_news(ctx);
         // Hidden, it is told all the same what came.
         let mut asks = Vec::new();
         self.shell.tell(ctx.input(|input| input.focused), &mut asks);

@@ -18,8 +18,12 @@ pub mod talk;
 pub mod words;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 
 use zeroize::Zeroizing;
+
+/// Resolves when the system wants the app to end: Ctrl+C where it was started, or a signal.
+pub type Interrupted = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the app is started with.
 #[derive(Clone, Default)]
@@ -32,6 +36,8 @@ pub struct Launch {
     pub downloads: Option<PathBuf>,
     /// The passphrase of a locked key, where the command line gives it.
     pub passphrase: Option<Zeroizing<Vec<u8>>>,
+    /// What ends the app in order when it resolves; called on the engine's runtime.
+    pub interrupted: Option<fn() -> Interrupted>,
 }
 
 // a passphrase stays out of logs

@@ -312,6 +312,8 @@ pub enum News {
     Settings(Settings),
     /// Something that needs a person.
     Trouble(Fault),
+    /// The system wants the app to end.
+    Interrupted,
 }
 
 /// How far the start has come.

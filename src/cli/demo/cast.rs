@@ -32,10 +32,16 @@ pub(super) struct Cast {
     pub(super) alice: Actor,
     pub(super) bob: Actor,
     pub(super) camera: Actor,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Cast {
+    /// Where everybody's keys and messages are.
+    #[cfg(feature = "gui")]
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(super) async fn new() -> Outcome<Self> {
         let folder =
             TempDir::new().map_err(|error| Failure::new(format!("cannot make a temporary folder: {error}")))?;
@@ -59,7 +65,7 @@ impl Cast {
             settings: CameraSettings { size: Some((640, 480)), fps: 30.0, quality: 85, ..CameraSettings::default() },
         };
         camera.node()?.publish(plan).await;
-        Ok(Self { alice, bob, camera, _folder: folder })
+        Ok(Self { alice, bob, camera, folder })
     }
 
     /// Bytes and datagrams that left the three sockets.
@@ -128,6 +134,17 @@ impl Actor {
         self.address
     }
 
+    #[cfg(feature = "gui")]
+    pub(super) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where its messages are.
+    #[cfg(feature = "gui")]
+    pub(super) fn data(&self) -> &Path {
+        &self.folder
+    }
+
     pub(super) fn node(&self) -> Result<&Node, String> {
         self.node.as_ref().map(|(node, _)| node).ok_or_else(|| "this peer is away".to_owned())
     }
@@ -153,6 +170,12 @@ impl Actor {
         tokio::time::timeout(limit, waiting)
             .await
             .unwrap_or_else(|_| Err(format!("no {what} within {} s", limit.as_secs())))
+    }
+
+    /// The node and what it tells, for whoever goes on with it.
+    #[cfg(feature = "gui")]
+    pub(super) fn take(&mut self) -> Option<(Node, mpsc::Receiver<Event>)> {
+        self.node.take()
     }
 
     pub(super) async fn leave(&mut self) {

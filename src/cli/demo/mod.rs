@@ -3,6 +3,8 @@
 //! Nothing is handed over in memory: each peer has its own keys, table, folder and socket, and the bytes are counted
 //! at the sockets. Every step checks what arrived; the exit status says whether all of them held.
 
+#[cfg(feature = "gui")]
+mod app;
 mod cast;
 mod steps;
 
@@ -21,7 +23,7 @@ pub(super) struct Options {
     /// Seconds of camera
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// Never open the app, even where there is a display
+    /// Never open the app, even where there is a display; it stays closed with --json too
     #[arg(long)]
     headless: bool,
 }
@@ -59,9 +61,13 @@ async fn play(options: &Options, printer: &Printer) -> Outcome {
     }
     let traffic = cast.traffic();
     let updates = cast.key_updates();
-    cast.close().await;
     let seconds = begun.elapsed().as_secs_f64();
     summary(&seen, traffic, updates, failed, seconds, printer);
+    #[cfg(feature = "gui")]
+    if failed == 0 && !options.headless && !printer.is_json() && app::has_display() {
+        return app::show(cast, printer).await;
+    }
+    cast.close().await;
     if failed > 0 {
         return Err(Failure::new(format!("{failed} of {} steps failed", steps::NAMES.len()))
             .hint("run it again with -v for the log"));

@@ -138,6 +138,13 @@ enum End {
 }
 
 async fn run(launch: Launch, mut asks: mpsc::Receiver<Ask>, out: Out) {
+    if let Some(interrupted) = launch.interrupted {
+        let (interrupted, out) = (interrupted(), out.clone());
+        tokio::spawn(async move {
+            interrupted.await;
+            out.tell(News::Interrupted).await;
+        });
+    }
     let start = Arc::new(Start::new(launch));
     let mut passphrase = None;
     let mut fault = None;

@@ -394,6 +394,8 @@ impl Model {
             News::Saved(path) => self.saved = Some(path),
             News::Settings(settings) => self.settings = settings,
             News::Trouble(fault) => self.notice(fault),
+            // the window's own affair
+            News::Interrupted => {}
         }
         effects
     }

@@ -29,7 +29,7 @@ impl Desk {
             config: Some(table.to_owned()),
             data: Some(data.to_owned()),
             downloads: Some(data.with_file_name("saved")),
-            passphrase: None,
+            ..Launch::default()
         };
         let engine = Engine::start(launch, Arc::new(move || _ = wake.lock().unwrap().send(()))).unwrap();
         Self { engine, woken }
