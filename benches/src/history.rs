@@ -196,31 +196,35 @@ fn first_page(store: &Store) -> Result<MessageId> {
     Ok(page.last().map_or(MessageId([0; 16]), |message| message.id))
 }
 
-fn ms(begun: Instant) -> f64 {
+pub(crate) fn ms(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1e3
 }
 
-fn owner() -> Identity {
-    // a bench needs no secret, and its processes the same one
-    Identity::new(SecretKey::from_bytes(&[7; 32]).expect("below the order"))
+pub(crate) fn owner() -> Identity {
+    Identity::new(secret())
+}
+
+/// A bench needs no secret, and its processes the same one.
+pub(crate) fn secret() -> SecretKey {
+    SecretKey::from_bytes(&[7; 32]).expect("below the order")
 }
 
 fn peer() -> PeerId {
     PeerId::of(&SecretKey::from_bytes(&[8; 32]).expect("below the order").public_key())
 }
 
-fn id(number: u64) -> MessageId {
+pub(crate) fn id(number: u64) -> MessageId {
     let mut random = [0; 10];
     random[2..].copy_from_slice(&number.to_be_bytes());
     MessageId::new(time_ms(number).unsigned_abs(), random)
 }
 
-fn time_ms(number: u64) -> i64 {
+pub(crate) fn time_ms(number: u64) -> i64 {
     1_800_000_000_000 + 1_000 * number as i64
 }
 
 /// Texts as people write them, in two languages; every fourth has the common word.
-fn text(number: u64) -> String {
+pub(crate) fn text(number: u64) -> String {
     match number % 4 {
         0 => format!("水壶开了吗？第{number}条，回家的路上买点水果吧"),
         1 => format!("number {number} is on its way, see you at the station at half past six"),

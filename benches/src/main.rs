@@ -8,6 +8,8 @@ mod bulk;
 mod camera;
 mod ciphers;
 mod clock;
+#[cfg(feature = "desktop")]
+mod desktop;
 mod flask;
 mod frames;
 mod handshakes;
@@ -76,6 +78,9 @@ enum Name {
     Durable,
     /// A history of a million messages
     History,
+    /// The desktop app: a long conversation, and a window where there is a display
+    #[cfg(feature = "desktop")]
+    Desktop,
 }
 
 impl Name {
@@ -94,6 +99,8 @@ impl Name {
             Self::Sealed => sealed::run(args.rounds),
             Self::Durable => history::durable(args.rounds),
             Self::History => history::long(),
+            #[cfg(feature = "desktop")]
+            Self::Desktop => desktop::run(args.rounds),
         }
     }
 
@@ -111,12 +118,18 @@ impl Name {
             Self::Sm2 => "sm2: one operation at a time",
             Self::Durable => "durable: messages stored with the durability of a receipt, sealed beside plain SQLite",
             Self::History => "history: a million messages, sealed beside plain SQLite",
+            #[cfg(feature = "desktop")]
+            Self::Desktop => "desktop: the app, with a conversation of 100,000 messages, and in a window",
             Self::Sealed => "sealed: 1 GiB to one public key, beside the age library",
         }
     }
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "desktop")]
+    if let Some(table) = std::env::var_os(desktop::CHILD) {
+        return desktop::child(table.into());
+    }
     let told = match (std::env::var_os(history::CHILD), std::env::var(camera::CHILD)) {
         (Some(folder), _) => history::child(folder.as_ref()),
         (None, Ok(camera)) => camera::child(&camera),

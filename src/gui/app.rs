@@ -244,7 +244,7 @@ impl App {
     fn take_news(&mut self, ctx: &Context) {
         self.shell.clock = Clock::now();
         let Some(engine) = &mut self.engine else { return };
-        while let Some(news) = engine.next() {
+        while let Some(news) = engine.poll() {
             if matches!(news, News::Interrupted) {
                 ctx.send_viewport_cmd(ViewportCommand::Close);
             }

@@ -78,7 +78,7 @@ impl Engine {
     }
 
     /// The next news, if there are any.
-    pub fn next(&mut self) -> Option<News> {
+    pub fn poll(&mut self) -> Option<News> {
         self.news.try_recv().ok()
     }
 

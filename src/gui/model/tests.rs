@@ -116,7 +116,7 @@ fn what_was_not_sent_is_given_back_with_the_reason() {
     model.apply(News::Sent { ticket: tickets[1] }, 0);
     assert_eq!(model.draft(&bob).text, "hello");
     assert!(model.has_draft(&bob) && !model.has_draft(&carol));
-    assert_eq!(model.notices, [fault.clone()]);
+    assert_eq!(model.notices, std::slice::from_ref(&fault));
     // a second word on the same ticket gives nothing twice
     model.apply(News::NotSent { ticket: tickets[0], fault }, 0);
     assert_eq!(model.draft(&bob).text, "hello");

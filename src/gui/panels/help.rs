@@ -24,7 +24,7 @@ pub enum Action {
 }
 
 /// Keys, what they do, and what that is called.
-const SHORTCUTS: [(KeyboardShortcut, Action, &'static str); 7] = [
+const SHORTCUTS: [(KeyboardShortcut, Action, &str); 7] = [
     (KeyboardShortcut::new(Modifiers::COMMAND, Key::F), Action::Search, "key-search"),
     (KeyboardShortcut::new(Modifiers::ALT, Key::ArrowUp), Action::Previous, "key-previous"),
     (KeyboardShortcut::new(Modifiers::ALT, Key::ArrowDown), Action::Next, "key-next"),
@@ -35,7 +35,7 @@ const SHORTCUTS: [(KeyboardShortcut, Action, &'static str); 7] = [
 ];
 
 /// Keys that the composer and the toolkit listen to.
-const OTHERS: [(&str, &'static str); 6] = [
+const OTHERS: [(&str, &str); 6] = [
     ("Enter", "key-send"),
     ("Shift+Enter", "key-line"),
     ("Tab", "key-tab"),

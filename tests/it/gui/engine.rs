@@ -39,7 +39,7 @@ impl Desk {
     #[track_caller]
     fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(News) -> Option<T>) -> T {
         loop {
-            while let Some(news) = self.engine.next() {
+            while let Some(news) = self.engine.poll() {
                 if let News::Trouble(fault) = &news {
                     println!("trouble: {fault:?}");
                 }
