@@ -199,3 +199,18 @@ check-reached = They answered within { $ms } ms ({ $suite }).
 check-not-reached = They could not be reached just now.
 check-clock = Both clocks agree.
 check-clock-off = The two clocks are { $seconds } seconds apart: set them by the network.
+
+# clips
+clip-play = Play the clip of { $length }
+clip-pause = Pause the clip of { $length }
+clip-place = Place in the clip
+sound-absent = Recording and playing are not in this build
+recorder-record = Record a voice clip: click, or hold while you speak
+recorder-finish = End the recording and keep it
+recorder-give-up = Cancel the recording
+recorder-level = Level of the microphone
+recorder-opening = The microphone is being opened …
+recorder-left = { $seconds } s left, for { $name }
+recorder-ending = One moment …
+recorder-gaps = The clip has gaps: listen to it before you send it.
+recorder-quiet = Hardly anything is to be heard: is it the right microphone?

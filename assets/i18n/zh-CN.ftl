@@ -189,3 +189,18 @@ check-reached = 对方在 { $ms } 毫秒内应答（{ $suite }）。
 check-not-reached = 刚才没能连上对方。
 check-clock = 双方时钟一致。
 check-clock-off = 双方时钟相差 { $seconds } 秒：请用网络校时。
+
+# 语音
+clip-play = 播放语音，时长 { $length }
+clip-pause = 暂停语音，时长 { $length }
+clip-place = 语音播放位置
+sound-absent = 此版本不含录音和播放功能
+recorder-record = 录制语音：单击，或按住说话
+recorder-finish = 结束录音并保留
+recorder-give-up = 取消录音
+recorder-level = 麦克风音量
+recorder-opening = 正在打开麦克风……
+recorder-left = 还可录 { $seconds } 秒，发送给 { $name }
+recorder-ending = 请稍候……
+recorder-gaps = 录音有中断：发送前请先听一遍。
+recorder-quiet = 几乎没有声音：麦克风选对了吗？

@@ -4,6 +4,7 @@
 //!   both bounded; the window is woken only when there is news;
 //! - [`model`]: what is known, fed by news: plain values, without egui, clock or node;
 //! - [`panels`]: one file a panel, functions from the model to widgets and asks;
+//! - [`sound`]: what is said of clips that are recorded and played;
 //! - [`words`]: every string that is shown, in English and Chinese;
 //! - [`look`]: fonts, colours, sizes; - [`app`]: the shell that holds them together.
 //!
@@ -14,6 +15,7 @@ pub mod engine;
 pub mod look;
 pub mod model;
 pub mod panels;
+pub mod sound;
 pub mod talk;
 pub mod words;
 

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::config::edit;
 use crate::gui::model::settings::Settings;
+use crate::gui::sound;
 use crate::identity::PeerId;
 use crate::node::history::{Cursor, Direction, Kind, MessageId, Place, Reaction, State, Target};
 
@@ -155,6 +156,8 @@ pub enum Ask {
     KeepSettings(Settings),
     /// Says goodbye and ends.
     Quit,
+    /// Records, plays, or draws a clip.
+    Sound(sound::Ask),
 }
 
 /// What is told outside of the window.
@@ -314,6 +317,8 @@ pub enum News {
     Trouble(Fault),
     /// The system wants the app to end.
     Interrupted,
+    /// Of what is recorded and played.
+    Sound(sound::News),
 }
 
 /// How far the start has come.
@@ -529,6 +534,8 @@ pub enum StagedBody {
     },
     /// Anything else.
     File(PathBuf),
+    /// A voice clip.
+    Clip(Arc<sound::Clip>),
 }
 
 // contents stay out of logs

@@ -153,6 +153,30 @@ pub fn decode(wav: &[u8]) -> Result<(ClipInfo, Vec<f32>), ClipError> {
     Ok((info, samples))
 }
 
+/// [`check`], and the largest magnitude in each of `parts` equal parts of the clip, 0 to 1: its wave form.
+///
+/// None of the samples are kept. Where there are fewer frames than parts, neighbours share one.
+///
+/// # Errors
+/// [`ClipError`] names what is wrong.
+pub fn peaks(wav: &[u8], parts: usize) -> Result<(ClipInfo, Vec<f32>), ClipError> {
+    let mut samples = 0u64;
+    let info = walk(wav, |_| samples += 1)?;
+    let channels = u64::from(info.channels.max(1));
+    let (frames, count) = ((samples / channels).max(1), parts as u64);
+    let mut peaks = vec![0.0f32; parts];
+    let mut at = 0;
+    walk(wav, |sample| {
+        let frame = at / channels;
+        at += 1;
+        let (first, end) = (frame * count / frames, ((frame + 1) * count).div_ceil(frames));
+        for peak in peaks.get_mut(first as usize..end.min(count) as usize).into_iter().flatten() {
+            *peak = peak.max(sample.abs());
+        }
+    })?;
+    Ok((info, peaks))
+}
+
 fn walk(wav: &[u8], mut each: impl FnMut(f32)) -> Result<ClipInfo, ClipError> {
     if wav.len() > CLIP_BYTES_MAX {
         return Err(ClipError::TooLarge { bytes: wav.len() });

@@ -7,6 +7,7 @@ mod notify;
 mod pictures;
 mod session;
 mod settings;
+mod sound;
 mod start;
 
 use std::sync::Arc;

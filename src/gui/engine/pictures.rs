@@ -63,6 +63,9 @@ pub(super) fn stage(path: &Path) -> Result<Staged, Fault> {
         return Err(Fault::new(format!("{} is a folder", path.display()), Some(hint)));
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(clip) = super::sound::clip_of(path, metadata.len()) {
+        return Ok(Staged { name: harmless(&name, " "), bytes: metadata.len(), body: StagedBody::Clip(clip) });
+    }
     if metadata.len() <= PICTURE_BYTES_MAX && looks_like_a_picture(path) {
         let file = std::fs::read(path).map_err(broken)?;
         // One that cannot be decoded goes as the file that it is.

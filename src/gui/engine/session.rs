@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::look::{self, Look};
 use super::settings::File;
+use super::sound::Sound;
 use super::start::Loaded;
 use super::{End, Out, folder, notify, pictures};
 use crate::config::{Config, Peer, edit};
@@ -58,6 +59,8 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
     let reading = settings.clone();
     let chosen = tokio::task::spawn_blocking(move || reading.read()).await.unwrap_or_default();
     let looks = look::start(node.history(), out.clone());
+    let decoders = Arc::new(Semaphore::new(DECODERS));
+    let sound = Sound::new(node.history(), out.clone(), decoders.clone(), loaded.config.sound.clone());
     let mut session = Session {
         node: Arc::new(node),
         identity: loaded.identity,
@@ -65,11 +68,12 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         table: me.table.clone(),
         looks,
         out: out.clone(),
-        decoders: Arc::new(Semaphore::new(DECODERS)),
+        decoders,
         search: None,
         rtt_ms: HashMap::new(),
         settings,
         downloads: loaded.downloads,
+        sound,
     };
     out.tell(News::Settings(chosen)).await;
     out.stage(Stage::Running(me)).await;
@@ -104,6 +108,7 @@ struct Session {
     rtt_ms: HashMap<PeerId, Option<u128>>,
     settings: File,
     downloads: std::path::PathBuf,
+    sound: Sound,
 }
 
 impl Session {
@@ -132,6 +137,7 @@ impl Session {
         if let Some(search) = self.search {
             search.abort();
         }
+        drop(self.sound);
         match Arc::try_unwrap(self.node) {
             Ok(node) => node.shutdown().await,
             // Something is still being sent: the node is told all the same, and its folder is free a little later.
@@ -228,6 +234,7 @@ impl Session {
         // The node has told of a fault.
         if let Ok(Ok(config)) = read {
             self.peers = config.peers;
+            self.sound.devices = config.sound;
             self.tell_peers().await;
             self.look(Look::Summaries).await;
         }
@@ -290,6 +297,7 @@ impl Session {
             Ask::Table(changes) => self.change_table(changes).await,
             // They belong to the start, which is over.
             Ask::MakeIdentity { .. } | Ask::Unlock(_) | Ask::TryAgain | Ask::Quit => {}
+            Ask::Sound(ask) => self.sound.ask(ask),
         }
     }
 
@@ -499,6 +507,7 @@ fn draft(what: Outgoing, reply_to: Option<Target>) -> Draft {
             let kind = match &staged.body {
                 StagedBody::Picture { file, .. } => DraftKind::Picture { bytes: file.clone(), hide },
                 StagedBody::File(path) => DraftKind::File(path.clone()),
+                StagedBody::Clip(clip) => DraftKind::Clip(clip.wav.clone()),
             };
             (kind, Some(staged.name.clone()))
         }

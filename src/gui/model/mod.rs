@@ -6,6 +6,7 @@ pub mod draft;
 mod sample;
 pub mod scroll;
 pub mod settings;
+pub mod sound;
 pub mod time;
 
 use std::collections::{HashMap, VecDeque};
@@ -61,6 +62,8 @@ pub struct Model {
     check: Option<(PeerId, Option<Check>)>,
     /// The folder that a file is chosen from; none inside while it is awaited.
     folder: Option<Option<Folder>>,
+    /// What is recorded, played and drawn of clips.
+    pub sound: sound::Sound,
 }
 
 /// One peer, as the list has it.
@@ -165,6 +168,7 @@ impl Default for Model {
             safety_numbers: HashMap::new(),
             check: None,
             folder: None,
+            sound: sound::Sound::default(),
         }
     }
 }
@@ -373,6 +377,7 @@ impl Model {
             News::Gone { peer, target } => {
                 self.conversation(&peer).take_gone(&target);
                 self.pictures.forget(&peer, &target);
+                self.sound.forget(&peer, &target);
             }
             News::Progress { id, sent, total } => {
                 self.conversations.values_mut().for_each(|talk| talk.take_progress(id, sent, total));
@@ -396,6 +401,7 @@ impl Model {
             News::Trouble(fault) => self.notice(fault),
             // the window's own affair
             News::Interrupted => {}
+            News::Sound(news) => self.take_sound(news),
         }
         effects
     }
@@ -530,7 +536,7 @@ impl Pictures {
 pub fn capacity(staged: &Staged) -> Option<usize> {
     match &staged.body {
         StagedBody::Picture { capacity, .. } => Some(*capacity),
-        StagedBody::File(_) => None,
+        StagedBody::File(_) | StagedBody::Clip(_) => None,
     }
 }
 

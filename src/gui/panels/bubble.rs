@@ -129,7 +129,7 @@ fn content(
         }
         Kind::Deletion => drop(ui.label(RichText::new(view.get("kind-deletion")).italics().weak())),
         Kind::Picture => picture(ui, state, model, (peer, line), view, asks),
-        Kind::Clip => drop(ui.label(format!("🎵 {} · {}", view.get("kind-clip"), size(line.bytes)))),
+        Kind::Clip => super::clip::message(ui, model, (peer, line), view, asks),
         Kind::File => drop(ui.label(format!("📄 {} · {}", name(), size(line.bytes)))),
     }
 }

@@ -3,7 +3,7 @@
 
 use egui::{Button, Event, Id, ImeEvent, Key, KeyboardShortcut, Modifiers, RichText, TextEdit, Ui};
 
-use super::{View, size};
+use super::{View, recorder, size};
 use crate::gui::model::Model;
 use crate::gui::model::capacity;
 use crate::gui::talk::Ask;
@@ -20,6 +20,7 @@ pub struct State {
     typing_told_ms: Option<i64>,
     /// A file is to be chosen.
     pub attaches: bool,
+    recorder: recorder::State,
 }
 
 impl State {
@@ -78,6 +79,7 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, vie
     ui.add_space(4.0);
     about(ui, model, peer, view);
     staged(ui, model, peer, view);
+    recorder::bar(ui, model, peer, view, asks);
     let id = text_id(&peer);
     let has_focus = ui.memory(|memory| memory.has_focus(id));
     let entered = has_focus && ui.input_mut(|input| state.keys.take_enters(&mut input.events));
@@ -88,6 +90,7 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, vie
         if ui.button("📎").on_hover_text(&attach).accessible_name(attach).clicked() {
             state.attaches = true;
         }
+        recorder::button(ui, &mut state.recorder, model, peer, view, asks);
         let width = (ui.available_width() - 80.0).max(80.0);
         let draft = model.draft(&peer);
         let rows = draft_rows(&draft.text);
@@ -181,7 +184,7 @@ fn about(ui: &mut Ui, model: &mut Model, peer: PeerId, view: View<'_>) {
 fn staged(ui: &mut Ui, model: &mut Model, peer: PeerId, view: View<'_>) {
     let draft = model.draft(&peer);
     let mut removed = None;
-    for (at, staged) in draft.staged.iter().enumerate() {
+    for (at, staged) in draft.staged.iter().enumerate().filter(|(_, staged)| !recorder::shows(staged)) {
         ui.horizontal(|ui| {
             let icon = if capacity(staged).is_some() { "🖼" } else { "📄" };
             ui.label(format!("{icon} {} · {}", staged.name, size(staged.bytes)));

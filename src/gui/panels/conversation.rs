@@ -45,6 +45,7 @@ pub fn show(
     if state.peer != Some(peer) {
         *state = State { peer: Some(peer), ..State::default() };
         state.composer.focus();
+        model.stop_playing(asks);
     }
     let chosen = Panel::top("conversation-head").show(ui, |ui| head(ui, model, peer, view)).inner;
     Panel::bottom("composer").show(ui, |ui| composer::show(ui, &mut state.composer, model, peer, view, asks));

@@ -3,6 +3,7 @@
 
 pub mod add_peer;
 pub mod bubble;
+pub mod clip;
 pub mod composer;
 pub mod connection;
 pub mod conversation;
@@ -13,6 +14,7 @@ pub mod own_key;
 pub mod peer;
 pub mod peers;
 pub mod picture;
+pub mod recorder;
 pub mod settings;
 pub mod start;
 
