@@ -3,8 +3,8 @@
 //! Each test has a server of its own, in a folder of its own. Without PulseAudio they are skipped, and say so;
 //! `./x sound` installs what they need.
 
-mod server;
-mod signal;
+pub(crate) mod server;
+pub(crate) mod signal;
 
 use std::path::Path;
 use std::process::Output;

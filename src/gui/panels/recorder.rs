@@ -115,12 +115,13 @@ fn waiting(ui: &mut Ui, model: &mut Model, peer: PeerId, view: View<'_>, asks: &
             if ui.small_button("✖").on_hover_text(&remove).accessible_name(remove).clicked() {
                 model.draft(&peer).staged.retain(|other| !std::sync::Arc::ptr_eq(other, &staged));
             }
-            for (told, key) in [(waits.gaps, "recorder-gaps"), (waits.quiet, "recorder-quiet")] {
-                if told {
-                    ui.colored_label(ui.visuals().warn_fg_color, view.get(key));
-                }
-            }
         });
+        // below, as a row must not be wider than the window
+        for (told, key) in [(waits.gaps, "recorder-gaps"), (waits.quiet, "recorder-quiet")] {
+            if told {
+                ui.colored_label(ui.visuals().warn_fg_color, view.get(key));
+            }
+        }
     }
 }
 

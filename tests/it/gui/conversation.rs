@@ -10,7 +10,7 @@ use miyu::node::history::{Direction, Kind, Place, State};
 use super::{Window, asked, peer, running, tell, text, words};
 
 /// A window with bob's conversation open and these messages in it.
-fn talking(language: Language, lines: Vec<Line>, more: bool) -> Harness<'static, Window> {
+pub(super) fn talking(language: Language, lines: Vec<Line>, more: bool) -> Harness<'static, Window> {
     let bob = peer(2, "bob");
     let mut window = running(language, std::slice::from_ref(&bob));
     window.get_by_label_contains("bob").click();

@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 use crate::support::PATIENCE;
 
 /// An engine without a window.
-struct Desk {
-    engine: Engine,
+pub(super) struct Desk {
+    pub(super) engine: Engine,
     woken: mpsc::Receiver<()>,
 }
 
 impl Desk {
-    fn start(table: &Path, data: &Path) -> Self {
+    pub(super) fn start(table: &Path, data: &Path) -> Self {
         let (wake, woken) = mpsc::channel();
         let wake = std::sync::Mutex::new(wake);
         let launch = Launch {
@@ -37,7 +37,7 @@ impl Desk {
 
     /// The first news that `wanted` makes something of.
     #[track_caller]
-    fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(News) -> Option<T>) -> T {
+    pub(super) fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(News) -> Option<T>) -> T {
         loop {
             while let Some(news) = self.engine.poll() {
                 if let News::Trouble(fault) = &news {
@@ -51,7 +51,7 @@ impl Desk {
         }
     }
 
-    fn ask(&self, ask: Ask) {
+    pub(super) fn ask(&self, ask: Ask) {
         assert!(self.engine.ask(ask).is_ok(), "there is room");
     }
 
@@ -59,7 +59,7 @@ impl Desk {
         self.until("a stage", |news| if let News::Stage(stage) = news { Some(stage) } else { None })
     }
 
-    fn me(&mut self) -> Me {
+    pub(super) fn me(&mut self) -> Me {
         match self.stage() {
             Stage::Running(me) => me,
             other => panic!("{other:?}"),
@@ -78,7 +78,7 @@ impl Desk {
 }
 
 /// A folder with a table that names a key which is not there, and a port of its own.
-fn folder(name: &str) -> (TempDir, PathBuf, String) {
+pub(super) fn folder(name: &str) -> (TempDir, PathBuf, String) {
     let folder = tempfile::tempdir().unwrap();
     // The port is free now; nobody else in this test takes it.
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -151,7 +151,7 @@ fn a_faulty_table_is_told_with_its_mend_and_read_again() {
 }
 
 /// Two desks that have made their keys and added each other: their ids are given beside them.
-fn acquainted(table_a: &Path, at_a: &str, table_b: &Path, at_b: &str) -> [(Desk, PeerId); 2] {
+pub(super) fn acquainted(table_a: &Path, at_a: &str, table_b: &Path, at_b: &str) -> [(Desk, PeerId); 2] {
     let mut desks = [table_a, table_b].map(|table| Desk::start(table, &table.with_file_name("data")));
     let mes = desks.each_mut().map(|desk| {
         assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: true, .. }));

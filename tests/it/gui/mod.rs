@@ -1,12 +1,16 @@
 //! The desktop app, headless: catalogues, panels in both languages, the engine with real nodes.
 
 mod catalogue;
+#[cfg(feature = "audio")]
+mod clip;
 mod conversation;
 mod engine;
 mod raster;
 mod settings;
 mod snapshots;
 mod start;
+#[cfg(all(feature = "audio", target_os = "linux"))]
+mod voice;
 
 use egui_kittest::Harness;
 use jiff::tz::TimeZone;

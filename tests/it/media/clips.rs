@@ -49,6 +49,28 @@ fn good_clips_are_described() {
 }
 
 #[test]
+fn a_wave_form_has_the_loudest_sample_of_each_part() {
+    // a ramp on the left channel, the right one silent
+    let ramp = (0..2_000).map(|at| if at % 2 == 0 { at as f32 / 2_000.0 } else { 0.0 });
+    let (info, peaks) = clip::peaks(&wav(spec(2, 8_000, 16), ramp), 10).unwrap();
+    assert_eq!((info.duration_ms, peaks.len()), (125, 10));
+    for (part, peak) in peaks.iter().enumerate() {
+        assert!((peak - (part + 1) as f32 / 10.0).abs() < 0.002, "{part}: {peak}");
+    }
+    // fewer frames than parts, no parts, and what is no clip
+    let few = wav(spec(1, 8_000, 16), [-0.5, 0.25].into_iter());
+    let halves = clip::peaks(&few, 4).unwrap().1;
+    assert!(
+        halves.iter().zip([0.5, 0.5, 0.25, 0.25]).all(|(peak, wanted)| (peak - wanted).abs() < 0.001),
+        "{halves:?}"
+    );
+    assert!(clip::peaks(&few, 0).unwrap().1.is_empty());
+    let float = hound::WavSpec { sample_format: hound::SampleFormat::Float, ..spec(1, 8_000, 32) };
+    let endless = clip::peaks(&wav(float, [0.0, f32::NAN].into_iter()), 4);
+    assert_eq!(endless, Err(ClipError::NotFinite { index: 1 }));
+}
+
+#[test]
 fn silence_is_reported() {
     let info = clip::check(&wav(spec(1, 8_000, 16), std::iter::repeat_n(0.0, 800))).unwrap();
     assert!(info.silent && info.peak == 0.0);

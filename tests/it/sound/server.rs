@@ -11,7 +11,7 @@ use crate::cli::miyu;
 use crate::support::PATIENCE;
 
 /// A process that is ended with the test, also when it panics.
-pub(super) struct Running(pub(super) Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -20,7 +20,7 @@ impl Drop for Running {
     }
 }
 
-pub(super) struct Server {
+pub(crate) struct Server {
     // ends before its folder goes
     process: Running,
     folder: TempDir,
@@ -29,7 +29,7 @@ pub(super) struct Server {
 impl Server {
     /// With one null sink for each of these names; the first is the default, and its monitor the default source.
     /// `None` where there is no PulseAudio: the test is skipped, and says so.
-    pub(super) fn start(sinks: &[&str]) -> Option<Server> {
+    pub(crate) fn start(sinks: &[&str]) -> Option<Server> {
         if !Command::new("pulseaudio").arg("--version").output().is_ok_and(|output| output.status.success()) {
             eprintln!("skipped: there is no pulseaudio here; ./x sound installs it");
             return None;
@@ -59,21 +59,21 @@ impl Server {
     }
 
     /// Asks again and again. Each question is a process of its own, which takes its time.
-    pub(super) fn until(&self, what: &str, is: impl Fn(&Server) -> bool) {
+    pub(crate) fn until(&self, what: &str, is: impl Fn(&Server) -> bool) {
         let begun = Instant::now();
         while !is(self) {
             assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
         }
     }
 
-    pub(super) fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         at_home(&mut command, self.folder.path());
         command.stdin(Stdio::null()).stderr(Stdio::null());
         command
     }
 
-    pub(super) fn miyu(&self, arguments: &[&str], folder: &Path) -> Command {
+    pub(crate) fn miyu(&self, arguments: &[&str], folder: &Path) -> Command {
         let mut command = miyu();
         at_home(&mut command, self.folder.path());
         command.args(arguments).current_dir(folder);
@@ -81,13 +81,13 @@ impl Server {
     }
 
     /// What `pactl` prints; `None` when it fails.
-    pub(super) fn control(&self, arguments: &[&str]) -> Option<String> {
+    pub(crate) fn control(&self, arguments: &[&str]) -> Option<String> {
         let output = self.command("pactl").args(arguments).output().unwrap();
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     }
 
     /// Plays these samples on a sink; returns when the server has the stream.
-    pub(super) fn play(&self, sink: &str, samples: &[i16]) -> Running {
+    pub(crate) fn play(&self, sink: &str, samples: &[i16]) -> Running {
         let path = self.folder.path().join("spoken.raw");
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         std::fs::write(&path, bytes).unwrap();
@@ -102,7 +102,7 @@ impl Server {
     }
 
     /// Records what is played on a sink into a file of raw samples, until the process is ended.
-    pub(super) fn capture(&self, sink: &str, into: &Path) -> Running {
+    pub(crate) fn capture(&self, sink: &str, into: &Path) -> Running {
         let mut command = self.command("parec");
         command.args(["--raw", "--format=s16le", "--channels=1", "--latency-msec=50"]);
         command.arg(format!("--rate={RATE}")).arg(format!("--device={sink}.monitor")).arg(into);
@@ -117,14 +117,14 @@ impl Server {
     }
 
     /// Waits until somebody records.
-    pub(super) fn until_recorded(&self) {
+    pub(crate) fn until_recorded(&self) {
         self.until("a recording", |server| {
             server.control(&["list", "short", "source-outputs"]).is_some_and(|list| !list.trim().is_empty())
         });
     }
 
     /// Ends it as a crash would.
-    pub(super) fn crash(&mut self) {
+    pub(crate) fn crash(&mut self) {
         self.process.0.kill().unwrap();
         self.process.0.wait().unwrap();
     }

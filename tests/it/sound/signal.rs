@@ -4,14 +4,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// Samples a second.
-pub(super) const RATE: usize = 16_000;
+pub(crate) const RATE: usize = 16_000;
 /// Frequencies of the syllables: low enough that a third of a sample more or less does not matter.
 const HERTZ: std::ops::Range<f64> = 150.0..1_500.0;
 /// Samples that are looked for first.
 const PROBE: usize = 1_600;
 
 /// So many seconds like speech: syllables that glide from one pitch to another, each like no other, with pauses.
-pub(super) fn speech(seconds: usize, seed: u64) -> Vec<i16> {
+pub(crate) fn speech(seconds: usize, seed: u64) -> Vec<i16> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut samples = Vec::with_capacity(seconds * RATE);
     while samples.len() < seconds * RATE {
@@ -32,7 +32,7 @@ pub(super) fn speech(seconds: usize, seed: u64) -> Vec<i16> {
     samples
 }
 
-pub(super) fn floats(samples: &[i16]) -> Vec<f32> {
+pub(crate) fn floats(samples: &[i16]) -> Vec<f32> {
     samples.iter().map(|sample| f32::from(*sample) / 32_768.0).collect()
 }
 
@@ -42,7 +42,7 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
     pieces.map(|(a, b)| f64::from(a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>())).sum()
 }
 
-pub(super) fn rms_db(samples: &[f32]) -> f64 {
+pub(crate) fn rms_db(samples: &[f32]) -> f64 {
     10.0 * (dot(samples, samples) / samples.len() as f64).log10()
 }
 
@@ -52,13 +52,13 @@ const AROUND: usize = 300;
 /// How `part` lies in `whole`: the place where it fits best, the normalised correlation there (1 is the same sound), and
 /// how much louder it is, in dB.
 #[derive(Debug)]
-pub(super) struct Fit {
-    pub(super) place: usize,
-    pub(super) correlation: f64,
-    pub(super) louder_db: f64,
+pub(crate) struct Fit {
+    pub(crate) place: usize,
+    pub(crate) correlation: f64,
+    pub(crate) louder_db: f64,
 }
 
-pub(super) fn fit(whole: &[f32], part: &[f32]) -> Fit {
+pub(crate) fn fit(whole: &[f32], part: &[f32]) -> Fit {
     let middle = (part.len() - PROBE) / 2;
     let probe = &part[middle..middle + PROBE];
     // energy before each place, so that every place costs one product
