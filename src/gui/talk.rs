@@ -1,5 +1,6 @@
 //! What the window asks of the engine, and what the engine tells the window.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub enum Ask {
         name: String,
         /// Locks the key; none for a key without.
         passphrase: Option<Zeroizing<String>>,
+        /// Where we listen; none for the usual port on every address.
+        listen: Option<SocketAddr>,
     },
     /// Opens the key.
     Unlock(Zeroizing<String>),
@@ -363,6 +366,8 @@ pub struct Me {
     pub listen: String,
     /// The table.
     pub table: PathBuf,
+    /// What others may write as our address.
+    pub reached: Vec<String>,
 }
 
 /// A peer of the table.

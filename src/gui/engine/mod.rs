@@ -5,6 +5,7 @@ mod folder;
 mod look;
 mod notify;
 mod pictures;
+mod reach;
 mod session;
 mod settings;
 mod sound;
@@ -188,11 +189,11 @@ async fn wait(
 ) -> End {
     while let Some(ask) = asks.recv().await {
         match ask {
-            Ask::MakeIdentity { name, passphrase: lock } => {
+            Ask::MakeIdentity { name, passphrase: lock, listen } => {
                 let start = start.clone();
                 let phrase = lock.map(|lock| zeroize::Zeroizing::new(lock.as_bytes().to_vec()));
                 let opens = phrase.clone();
-                let made = tokio::task::spawn_blocking(move || start.make(&name, phrase.as_ref())).await;
+                let made = tokio::task::spawn_blocking(move || start.make(&name, phrase.as_ref(), listen)).await;
                 *fault = match made {
                     Ok(Ok(())) => None,
                     Ok(Err(fault)) => Some(fault),

@@ -12,7 +12,7 @@ use super::look::{self, Look};
 use super::settings::File;
 use super::sound::Sound;
 use super::start::Loaded;
-use super::{End, Out, folder, notify, pictures};
+use super::{End, Out, folder, notify, pictures, reach};
 use crate::config::{Config, Peer, edit};
 use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
 use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
@@ -54,6 +54,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         fingerprint: fingerprint(loaded.identity.public()),
         listen: node.address().to_string(),
         table: loaded.config.path.clone(),
+        reached: reach::reach(node.address()),
     };
     let settings = File::of(&loaded.data);
     let reading = settings.clone();

@@ -1,5 +1,6 @@
 //! From what the app was started with to a table and an open key, or to what is missing for that.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -83,7 +84,12 @@ impl Start {
     }
 
     /// Makes what is missing: the key, and the table where there is none. Blocking.
-    pub(super) fn make(&self, name: &str, passphrase: Option<&Zeroizing<Vec<u8>>>) -> Result<(), Fault> {
+    pub(super) fn make(
+        &self,
+        name: &str,
+        passphrase: Option<&Zeroizing<Vec<u8>>>,
+        listen: Option<SocketAddr>,
+    ) -> Result<(), Fault> {
         let table = self.table();
         let there = table.exists();
         let beside = table.parent().unwrap_or(Path::new("")).join(FIRST_KEY);
@@ -101,7 +107,7 @@ impl Start {
         if there {
             return Ok(());
         }
-        let written = edit::first(&table, name.trim(), FIRST_KEY, None).and_then(|text| edit::create(&table, &text));
+        let written = edit::first(&table, name.trim(), FIRST_KEY, listen).and_then(|text| edit::create(&table, &text));
         written.map_err(|error| {
             if made {
                 // Nobody has seen it, and the next try makes another.

@@ -33,6 +33,10 @@ pub fn show(ui: &mut Ui, state: &mut State, me: &Me, view: View<'_>) {
     });
     let listen = [("address", me.listen.clone().into())];
     ui.weak(view.words.with("own-key-listen", &listen));
+    if !me.reached.is_empty() {
+        let reached = [("addresses", me.reached.join(", ").into())];
+        ui.label(view.words.with("own-key-reached", &reached));
+    }
     let drawn = state.code.as_ref().is_some_and(|(line, _)| *line == me.key_line);
     if !drawn && let Some(code) = qr(&me.key_line) {
         let texture = ui.ctx().load_texture("qr", Arc::new(code), TextureOptions::NEAREST);

@@ -1,5 +1,7 @@
 //! Before there is a node: making an identity, opening the key, and what keeps it from starting.
 
+use std::net::SocketAddr;
+
 use egui::{Button, TextEdit, Ui};
 use zeroize::Zeroizing;
 
@@ -13,6 +15,7 @@ pub struct State {
     lock: bool,
     phrase: Zeroizing<String>,
     again: Zeroizing<String>,
+    listen: String,
     waiting: bool,
 }
 
@@ -72,8 +75,13 @@ fn identity(
     ui.heading(view.get("start-title"));
     ui.label(view.get(if only_key { "start-about-key" } else { "start-about" }));
     ui.add_space(12.0);
+    let mut entered = false;
     if !only_key {
-        field(ui, &view.get("start-name"), TextEdit::singleline(&mut state.name).char_limit(64));
+        let name = field(ui, &view.get("start-name"), TextEdit::singleline(&mut state.name).char_limit(64));
+        entered = name.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        if ui.memory(|memory| memory.focused().is_none()) && !state.waiting && !entered {
+            name.request_focus();
+        }
     }
     ui.checkbox(&mut state.lock, view.get("start-lock"));
     if state.lock {
@@ -85,6 +93,7 @@ fn identity(
         }
         ui.weak(view.get("start-passphrase-about"));
     }
+    let listen = if only_key { Ok(None) } else { listen(ui, state, view) };
     if let Some(fault) = fault {
         show_fault(ui, fault);
     }
@@ -92,12 +101,33 @@ fn identity(
     let named = only_key || !state.name.trim().is_empty();
     let locked = !state.lock || (!state.phrase.is_empty() && state.phrase == state.again);
     let make = Button::new(view.get("start-make"));
-    if ui.add_enabled(named && locked && !state.waiting, make).clicked() {
+    let ready = named && locked && !state.waiting;
+    let pressed = ui.add_enabled(ready && listen.is_ok(), make).clicked();
+    if let Ok(listen) = listen
+        && ready
+        && (pressed || entered)
+    {
         state.waiting = true;
         let passphrase = state.lock.then(|| std::mem::take(&mut state.phrase));
         state.again = Zeroizing::default();
-        asks.push(Ask::MakeIdentity { name: state.name.trim().to_owned(), passphrase });
+        asks.push(Ask::MakeIdentity { name: state.name.trim().to_owned(), passphrase, listen });
     }
+}
+
+/// Few need it: two peers on one machine, or a port that something else has.
+fn listen(ui: &mut Ui, state: &mut State, view: View<'_>) -> Result<Option<SocketAddr>, ()> {
+    let typed = state.listen.trim().to_owned();
+    let parsed = match typed.as_str() {
+        "" => Ok(None),
+        typed => typed.parse::<SocketAddr>().ok().filter(|listen| listen.port() != 0).map(Some).ok_or(()),
+    };
+    ui.collapsing(view.get("start-more"), |ui| {
+        field(ui, &view.get("start-listen"), TextEdit::singleline(&mut state.listen).hint_text("[::]:9999"));
+        if parsed.is_err() {
+            ui.colored_label(ui.visuals().error_fg_color, view.get("start-listen-form"));
+        }
+    });
+    parsed
 }
 
 fn unlock(ui: &mut Ui, state: &mut State, fault: Option<&Fault>, view: View<'_>, asks: &mut Vec<Ask>) {

@@ -109,11 +109,11 @@ fn a_first_start_makes_a_key_and_a_table_and_a_locked_key_asks() {
     let mut desk = Desk::start(&table, &data);
     assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: false, fault: None, .. }));
     // a name that no table takes leaves nothing behind
-    desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None });
+    desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None, listen: None });
     assert!(matches!(desk.stage(), Stage::NoIdentity { fault: Some(_), .. }));
     assert!(!table.exists() && !folder.path().join("miyu/keys/identity.pem").exists());
     let passphrase = Some(Zeroizing::new("open sesame".to_owned()));
-    desk.ask(Ask::MakeIdentity { name: "爱丽丝".into(), passphrase });
+    desk.ask(Ask::MakeIdentity { name: "爱丽丝".into(), passphrase, listen: None });
     // Port 9999 may be another test's: made is made, started or not.
     assert!(matches!(desk.stage(), Stage::Running(_) | Stage::Broken(_)));
     desk.engine.stop();
@@ -155,7 +155,7 @@ pub(super) fn acquainted(table_a: &Path, at_a: &str, table_b: &Path, at_b: &str)
     let mut desks = [table_a, table_b].map(|table| Desk::start(table, &table.with_file_name("data")));
     let mes = desks.each_mut().map(|desk| {
         assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: true, .. }));
-        desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None });
+        desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None, listen: None });
         desk.me()
     });
     desks[0].ask(add("波波", &mes[1], at_b));

@@ -88,6 +88,7 @@ fn running(language: Language, peers: &[PeerRow]) -> Harness<'static, Window> {
         fingerprint: "0000".into(),
         listen: "127.0.0.1:9999".into(),
         table: "peers.toml".into(),
+        reached: vec!["192.168.1.12:9999".into()],
     };
     tell(&mut window, News::Stage(Stage::Running(me)));
     tell(&mut window, News::Peers(peers.to_vec()));

@@ -44,7 +44,7 @@ fn an_identity_is_made_with_a_name_and_a_passphrase_typed_twice() {
         window.run();
         let asks = asked(&mut window);
         assert!(
-            matches!(asks.as_slice(), [Ask::MakeIdentity { name, passphrase: None }] if name == "爱丽丝"),
+            matches!(asks.as_slice(), [Ask::MakeIdentity { name, passphrase: None, listen: None }] if name == "爱丽丝"),
             "{} asks",
             asks.len()
         );
@@ -55,6 +55,46 @@ fn an_identity_is_made_with_a_name_and_a_passphrase_typed_twice() {
         window.get_by_label(&make).click();
         window.run();
         assert_eq!(asked(&mut window).len(), 1);
+    }
+}
+
+#[test]
+fn a_first_identity_may_listen_elsewhere_and_enter_makes_it() {
+    for language in Language::ALL {
+        let words = words(language);
+        let mut window = window(language);
+        tell(&mut window, no_identity(None));
+        // The name has the keyboard at once.
+        window.event(egui::Event::Text("bob".into()));
+        window.run();
+        window.get_by_label(&words.get("start-more")).click();
+        window.run();
+        let listen = words.get("start-listen");
+        window.get_by_label(&listen).focus();
+        window.run();
+        window.get_by_label(&listen).type_text("127.0.0.1:0");
+        window.run();
+        window.get_by_label(&words.get("start-listen-form"));
+        window.get_by_label(&words.get("start-make")).click();
+        window.run();
+        assert!(asked(&mut window).is_empty(), "port 0 is none");
+        window.get_by_label(&listen).focus();
+        window.run();
+        window.key_press(egui::Key::Backspace);
+        window.event(egui::Event::Text("7001".into()));
+        window.run();
+        window.get_by_label(&words.get("start-name")).focus();
+        window.run();
+        window.key_press(egui::Key::Enter);
+        window.run();
+        let asks = asked(&mut window);
+        let [Ask::MakeIdentity { name, passphrase: None, listen }] = asks.as_slice() else {
+            panic!("{} asks", asks.len())
+        };
+        assert_eq!(
+            (name.as_str(), listen.map(|listen| listen.to_string()).as_deref()),
+            ("bob", Some("127.0.0.1:7001"))
+        );
     }
 }
 
