@@ -10,7 +10,9 @@ use super::engine::Engine;
 use super::model::time::Clock;
 use super::model::{Effect, Model, TYPING_MS};
 use super::panels::help::Action;
-use super::panels::{View, add_peer, connection, conversation, help, notices, own_key, peer, peers, settings, start};
+use super::panels::{
+    View, add_peer, connection, conversation, help, notices, own_key, peer, peers, settings, settle, start,
+};
 use super::talk::{Ask, Fault, Line, Me, News, Notification, Stage};
 use super::words::{Language, Words};
 use super::{GuiError, Launch, look};
@@ -109,6 +111,9 @@ impl Shell {
         if self.met != self.model.table_revision {
             self.met = self.model.table_revision;
             self.model.meet(asks);
+            if self.add_peer.added(self.met) && self.chosen == Some(peers::Chosen::Add) {
+                self.chosen = None;
+            }
         }
         if matches!(self.model.stage, Stage::Running(_)) {
             self.keys(ui, asks);
@@ -178,7 +183,8 @@ impl Shell {
             let done = match chosen {
                 peers::Chosen::Add => {
                     ui.heading(view.get("add-title"));
-                    add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks)
+                    add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks);
+                    false
                 }
                 peers::Chosen::OwnKey => {
                     ui.heading(view.get("own-key-title"));
@@ -205,7 +211,9 @@ impl Shell {
                     peer::show(ui, &mut self.peer, &mut self.model, id, view, asks)
                 }
             };
-            ui.button(view.get("dialog-close")).clicked() || done
+            let closes = ui.button(view.get("dialog-close")).clicked();
+            settle(ui);
+            closes || done
         });
         if dialog.inner || dialog.should_close() {
             self.chosen = None;
@@ -279,6 +287,8 @@ impl eframe::App for App {
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        // A screen reader that is told of this window says its name.
+        ui.ctx().accesskit_node_builder(egui::accesskit_root_id(), |node| node.set_label("miyu"));
         let mut asks = Vec::new();
         self.shell.show(ui, &mut asks);
         self.pass_on(asks);

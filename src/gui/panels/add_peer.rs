@@ -19,17 +19,25 @@ pub struct State {
     asked: Option<u64>,
 }
 
+impl State {
+    /// Whether the peer that was asked for is in the table now. The page that it was asked on may be gone by then, so this
+    /// is seen whatever is shown.
+    pub fn added(&mut self, table_revision: u64) -> bool {
+        let added = self.asked.is_some_and(|asked| asked != table_revision);
+        if added {
+            *self = Self::default();
+        }
+        added
+    }
+}
+
 /// The addresses of a line, however they are kept apart.
 pub(super) fn addresses(line: &str) -> Vec<String> {
     line.split([',', ' ', '，', '、']).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// Shows the form; whether the peer was added.
-pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) -> bool {
-    if state.asked.is_some_and(|asked| asked != model.table_revision) {
-        *state = State::default();
-        return true;
-    }
+/// Shows the form.
+pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) {
     if model.table_fault.is_some() {
         state.asked = None;
     }
@@ -70,5 +78,4 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
             allow: Allow { chat: true, camera: state.camera },
         })]));
     }
-    false
 }

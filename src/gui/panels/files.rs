@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use egui::{Button, Modal, ScrollArea, TextEdit, Ui};
 
-use super::{View, size};
+use super::{View, settle, size};
 use crate::gui::model::Model;
 use crate::gui::talk::Ask;
+
+/// Points of the whole.
+const SIZE: egui::Vec2 = egui::vec2(520.0, 490.0);
 
 /// What is typed.
 #[derive(Debug, Default)]
@@ -38,7 +41,9 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
     }
     let mut choice = Choice::Open;
     let shown = Modal::new(egui::Id::unique("files")).show(ui.ctx(), |ui| {
-        ui.set_width(520.0);
+        // As large as it will be, also before the folder is known: nothing moves under the pointer.
+        ui.set_min_size(SIZE);
+        ui.set_max_width(SIZE.x);
         ui.heading(view.get("files-title"));
         let edit = TextEdit::singleline(&mut state.path).desired_width(f32::INFINITY);
         let typed = ui.add(edit).accessible_name(view.get("files-path"));
@@ -76,7 +81,9 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
                 );
             }
         }
-        ui.button(view.get("dialog-close")).clicked()
+        let closes = ui.button(view.get("dialog-close")).clicked();
+        settle(ui);
+        closes
     });
     if choice == Choice::Open && (shown.inner || shown.should_close()) {
         choice = Choice::Cancelled;

@@ -78,6 +78,21 @@ fn show_fault(ui: &mut Ui, fault: &Fault) {
     }
 }
 
+/// A dialog that has grown is in the middle one frame later: that frame is asked for, else it moves away from under the
+/// pointer that is about to click.
+pub fn settle(ui: &Ui) {
+    let (id, now) = (ui.id().with("settled"), ui.min_rect());
+    let before = ui.data_mut(|data| {
+        let before = data.get_temp::<egui::Rect>(id);
+        data.insert_temp(id, now);
+        before
+    });
+    let moved = |before: egui::Rect| (before.min - now.min).length() + (before.max - now.max).length() > 0.5;
+    if before.is_none_or(moved) {
+        ui.ctx().request_repaint();
+    }
+}
+
 /// Bytes for people.
 pub fn size(bytes: u64) -> String {
     indicatif::BinaryBytes(bytes).to_string()

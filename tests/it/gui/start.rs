@@ -140,6 +140,33 @@ fn the_first_peer_is_added_beside_our_own_key() {
 }
 
 #[test]
+fn a_second_peer_is_added_in_the_dialog() {
+    for language in Language::ALL {
+        let words = words(language);
+        let mut window = running(language, &[]);
+        // On the page of the first start, and then in the dialog.
+        let mut peers = vec![];
+        for (n, name) in [(2, "bob"), (3, "carol")] {
+            for (field, typed) in [("add-name", name), ("add-key", &key_line(&key(n)))] {
+                window.get_by_label(&words.get(field)).focus();
+                window.run();
+                window.get_by_label(&words.get(field)).type_text(typed);
+                window.run();
+            }
+            window.get_by_label(&words.get("add-add")).click();
+            window.run();
+            assert!(asked(&mut window).iter().any(|ask| matches!(ask, Ask::Table(_))), "{name}");
+            peers.push(peer(n, name));
+            tell(&mut window, News::Peers(peers.clone()));
+            assert!(window.query_by_label(&words.get("add-key")).is_none(), "the form is gone");
+            window.get_by_label(&words.get("peers-add")).click();
+            window.run();
+            window.get_by_label(&words.get("add-key"));
+        }
+    }
+}
+
+#[test]
 fn a_peer_is_changed_compared_and_removed_in_its_dialog() {
     for language in Language::ALL {
         let words = words(language);
