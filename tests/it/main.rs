@@ -6,6 +6,8 @@ mod config;
 mod corpora;
 mod crypto;
 mod delivery;
+#[cfg(all(feature = "gui", target_os = "linux"))]
+mod desktop;
 mod flood;
 #[cfg(feature = "gui")]
 mod gui;

@@ -37,6 +37,16 @@ pub(crate) fn entry(name: &str, identity: &Identity, address: Option<SocketAddr>
     }
 }
 
+/// A process that is ended with the test, also when it panics.
+pub(crate) struct Running(pub(crate) std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// One peer and its node.
 pub(crate) struct Actor {
     pub(crate) identity: Identity,

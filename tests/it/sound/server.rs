@@ -1,24 +1,14 @@
 //! A sound server of a test's own: PulseAudio with null sinks, whose monitors are microphones.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use tempfile::TempDir;
 
 use super::signal::RATE;
 use crate::cli::miyu;
-use crate::support::PATIENCE;
-
-/// A process that is ended with the test, also when it panics.
-pub(crate) struct Running(pub(crate) Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::support::{PATIENCE, Running};
 
 pub(crate) struct Server {
     // ends before its folder goes
