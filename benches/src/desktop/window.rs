@@ -5,11 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use miyu::node::Event;
+use miyu::media::camera::{Settings, SourceSpec};
+use miyu::node::{CameraPlan, Event};
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use super::{CHILD, PATIENCE, home, other};
+use crate::camera::SIZE;
 use crate::history;
 use crate::paired::Series;
 use crate::peers::{Actor, entry};
@@ -20,6 +22,9 @@ const ROUNDS: usize = 3;
 /// What has just begun is left alone for this long.
 const SETTLING: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(20);
+const VIDEO: Duration = Duration::from_secs(10);
+/// What the app is asked by to show its peers' cameras.
+const CAMERAS: &str = "ctrl+d";
 
 struct Window(Child);
 
@@ -32,7 +37,7 @@ impl Drop for Window {
 
 pub(super) fn run(folder: &Path) -> Result<Vec<Row>> {
     let names = || Series::new("miyu");
-    let (mut first, mut idle, mut memory) = (names(), names(), names());
+    let (mut first, mut idle, mut video, mut memory) = (names(), names(), names(), names());
     Runtime::new()?.block_on(async {
         let mut bob = Actor::start(&other(), vec![entry("alice", &history::owner(), None)]).await?;
         let table = home(folder, Some(bob.node.address().port()))?;
@@ -47,11 +52,17 @@ pub(super) fn run(folder: &Path) -> Result<Vec<Row>> {
             first.figures.push(history::ms(begun));
             bob.wait(|event| matches!(event, Event::Connected(_)).then_some(())).await?;
             sleep(SETTLING).await;
-            let before = process::cpu_without_renderer(app.0.id())?;
-            sleep(IDLE).await;
-            let used = process::cpu_without_renderer(app.0.id())?.saturating_sub(before);
-            idle.figures.push(100.0 * used.as_secs_f64() / IDLE.as_secs_f64());
+            idle.figures.push(share(&app, IDLE).await?);
             memory.figures.push(process::resident_mib(app.0.id())?);
+            bob.node.publish(camera()).await;
+            keys(CAMERAS)?;
+            let begun = Instant::now();
+            while !bob.node.status().camera.is_some_and(|camera| camera.viewers > 0) {
+                ensure!(begun.elapsed() < PATIENCE, "the app does not watch the camera");
+                sleep(Duration::from_millis(50)).await;
+            }
+            sleep(SETTLING).await;
+            video.figures.push(share(&app, VIDEO).await?);
             drop(app);
             bob.wait(|event| matches!(event, Event::Disconnected { .. }).then_some(())).await?;
         }
@@ -61,15 +72,43 @@ pub(super) fn run(folder: &Path) -> Result<Vec<Row>> {
     Ok(vec![
         Row::alone("a window: from the start to its first frame", path, Unit::Milliseconds, &first),
         Row::alone("a window with a peer, nothing happens", path, Unit::PercentOfCore, &idle),
+        Row::alone("a window that shows 1280x720 at 30 a second", path, Unit::PercentOfCore, &video),
         Row::alone("a window with a peer, in memory", path, Unit::Mebibytes, &memory),
     ])
 }
 
+/// Processor time of the app while nothing is asked of it, in percent of a core.
+async fn share(app: &Window, span: Duration) -> Result<f64> {
+    let before = process::cpu_without_renderer(app.0.id())?;
+    let begun = Instant::now();
+    sleep(span).await;
+    let used = process::cpu_without_renderer(app.0.id())?.saturating_sub(before);
+    Ok(100.0 * used.as_secs_f64() / begun.elapsed().as_secs_f64())
+}
+
+/// A moving picture, encoded in this process.
+fn camera() -> CameraPlan {
+    let settings = Settings { size: Some(SIZE), fps: 30.0, quality: 85, ..Settings::default() };
+    CameraPlan { source: SourceSpec::Test, bandwidth_bits: None, settings }
+}
+
+fn keys(keys: &str) -> Result<()> {
+    let window = find()?;
+    let window = window.lines().next().context("the window is gone")?;
+    let done = Command::new("xdotool").args(["windowfocus", "--sync", window, "key", keys]).status()?;
+    ensure!(done.success(), "xdotool could not type {keys}");
+    Ok(())
+}
+
 fn is_visible() -> Result<bool> {
+    Ok(!find()?.is_empty())
+}
+
+fn find() -> Result<String> {
     let found = Command::new("xdotool")
         .args(["search", "--onlyvisible", "--name", "^miyu"])
         .stderr(Stdio::null())
         .output()
         .context("xdotool looks for the window: install it")?;
-    Ok(!found.stdout.is_empty())
+    Ok(String::from_utf8_lossy(&found.stdout).into_owned())
 }
