@@ -1,6 +1,8 @@
 //! A clip: a button that plays and pauses it, its wave form, which is clicked, dragged or stepped through, and its length.
 
-use egui::{Button, EventFilter, Key, Label, Rect, RichText, Sense, Ui, Vec2, WidgetInfo, accesskit, pos2, vec2};
+use egui::{
+    Align, Button, EventFilter, Key, Layout, Rect, RichText, Sense, Ui, Vec2, WidgetInfo, accesskit, pos2, vec2,
+};
 
 use super::{View, show_fault, size};
 use crate::gui::look;
@@ -11,7 +13,7 @@ use crate::gui::talk::{Ask, Line};
 use crate::identity::PeerId;
 
 /// Points of the button.
-const BUTTON: Vec2 = vec2(34.0, 26.0);
+const BUTTON: Vec2 = vec2(36.0, FORM.y);
 /// Points of a wave form at most; a narrow window makes it shorter.
 const FORM: Vec2 = vec2(200.0, 32.0);
 /// The least of it.
@@ -56,7 +58,10 @@ pub fn show(ui: &mut Ui, model: &mut Model, track: &Track, wave: Option<&Wave>, 
             text = format!("{} / {text}", time(spot.position_ms, false));
         }
         let text = if wave.is_some() { text } else { "…".to_owned() };
-        ui.add_sized(LENGTH, Label::new(RichText::new(text).small().monospace()).halign(egui::Align::LEFT));
+        ui.allocate_ui_with_layout(LENGTH, Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_size(LENGTH);
+            ui.label(RichText::new(text).small().monospace());
+        });
     });
 }
 

@@ -43,7 +43,12 @@ pub fn button(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, v
     // Rows that come and go above must not let go of a button that is held.
     let scope = UiBuilder::new().scope_id(Id::unique(("recorder", peer.as_bytes())));
     let response = ui.scope_builder(scope, |ui| ui.add_enabled(can, Button::new(icon).sense(Sense::click_and_drag())));
-    let response = response.inner.on_hover_text(&name).on_disabled_hover_text(&name).accessible_name(name);
+    let mut response = response.inner.on_disabled_hover_text(&name);
+    if recording.is_none() {
+        // it would lie over the countdown
+        response = response.on_hover_text(&name);
+    }
+    let response = response.accessible_name(name);
     let (now, down) = ui.input(|input| (input.time, input.pointer.primary_down()));
     if response.is_pointer_button_down_on() && down {
         if state.pressed.is_none() {
