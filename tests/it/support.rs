@@ -38,8 +38,10 @@ pub(crate) fn entry(name: &str, identity: &Identity, address: Option<SocketAddr>
 }
 
 /// A process that is ended with the test, also when it panics.
+#[cfg(all(any(feature = "audio", feature = "gui"), target_os = "linux"))]
 pub(crate) struct Running(pub(crate) std::process::Child);
 
+#[cfg(all(any(feature = "audio", feature = "gui"), target_os = "linux"))]
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
