@@ -195,7 +195,7 @@ fn link_news(event: &Event, printer: &Printer) {
                 (Some(problem), Some(hint)) => format!("camera: no signal: {}\nhint: {}", shown(problem), shown(hint)),
             });
         }
-        Event::Trouble { error, hint } => printer.error(error, hint.as_deref()),
+        Event::Trouble { error, hint, .. } => printer.error(error, hint.as_deref()),
         Event::Table(change) => {
             let value = json!({
                 "event": "table", "added": change.added, "removed": change.removed, "changed": change.changed,

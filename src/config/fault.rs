@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::AddressError;
+
 /// Faults that one reading of a table reports at most; the rest would only scroll the first away.
 pub const FAULTS_MAX: usize = 50;
 
@@ -18,11 +20,56 @@ pub struct ConfigError {
     line: Option<usize>,
     what: String,
     mend: String,
+    slip: Option<Slip>,
+}
+
+/// A fault that a form for one peer can bring about, for whoever says it in words of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slip {
+    /// A peer without a name.
+    NameEmpty,
+    /// A name of too many bytes.
+    NameTooLong,
+    /// A name with a character that is not seen, or a space at an end.
+    NameMisleading,
+    /// Another peer, or ourselves, has that name.
+    NameTaken(String),
+    /// Another peer has that key.
+    KeyTaken {
+        /// Its name.
+        by: String,
+    },
+    /// A peer has our own key.
+    OwnKey {
+        /// Its name.
+        peer: String,
+    },
+    /// An address that cannot be dialled.
+    Address {
+        /// As it is written.
+        text: String,
+        /// Why.
+        error: AddressError,
+    },
+    /// More addresses than a peer may have.
+    TooManyAddresses,
+    /// More peers than a table may have.
+    TooManyPeers,
 }
 
 impl ConfigError {
     pub(super) fn new(path: &Path, line: Option<usize>, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        ConfigError { path: path.to_path_buf(), line, what: what.into(), mend: mend.into() }
+        ConfigError { path: path.to_path_buf(), line, what: what.into(), mend: mend.into(), slip: None }
+    }
+
+    /// The same, told apart for programs.
+    pub(super) fn slip_of(self, slip: Slip) -> Self {
+        ConfigError { slip: Some(slip), ..self }
+    }
+
+    /// Which fault of a peer it is, where it is one that a form can bring about.
+    pub fn slip(&self) -> Option<&Slip> {
+        self.slip.as_ref()
     }
 
     /// The file that was read, or would have been.
@@ -137,6 +184,14 @@ impl<'a> Faults<'a> {
         if self.list.len() < FAULTS_MAX {
             let line = Some(self.line(offset));
             self.list.push(ConfigError::new(self.path, line, what, mend));
+        }
+    }
+
+    /// The same for a fault that programs tell apart.
+    pub(super) fn add_slip(&mut self, offset: usize, slip: Slip, what: impl Into<String>, mend: impl Into<String>) {
+        if self.list.len() < FAULTS_MAX {
+            let line = Some(self.line(offset));
+            self.list.push(ConfigError::new(self.path, line, what, mend).slip_of(slip));
         }
     }
 

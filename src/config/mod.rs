@@ -22,7 +22,7 @@ use crate::identity::PeerId;
 use crate::media::camera::{Settings, SourceSpec};
 
 pub use address::{Address, AddressError, HOST_BYTES_MAX};
-pub use fault::{ConfigError, ConfigErrors, FAULTS_MAX};
+pub use fault::{ConfigError, ConfigErrors, FAULTS_MAX, Slip};
 pub use sound::{DEVICE_BYTES_MAX, SoundSettings};
 
 /// Bytes of a table file at most.
@@ -292,16 +292,14 @@ impl Config {
         let Some(index) = self.peers.iter().position(|peer| peer.key == *own) else {
             return Ok(());
         };
+        let peer = self.peers[index].name.clone();
         Err(ConfigError::new(
             &self.path,
             self.key_lines.get(index).copied(),
-            format!(
-                "peer {} has our own key (the one in {})",
-                fault::shown(&self.peers[index].name),
-                self.me.key.display()
-            ),
+            format!("peer {} has our own key (the one in {})", fault::shown(&peer), self.me.key.display()),
             "put the other side's line there: what `miyu id` prints on that machine",
-        ))
+        )
+        .slip_of(Slip::OwnKey { peer }))
     }
 
     /// The peer of that name.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::camera;
-use super::fault::{Faults, shown};
+use super::fault::{Faults, Slip, shown};
 use super::section::{Faulty, Section, suggest};
 use super::sound::{self, SoundSettings};
 use super::{
@@ -206,24 +206,27 @@ fn check_listen(text: &str, at: usize, faults: &mut Faults<'_>) -> Option<Socket
 }
 
 fn check_name(text: &str, at: usize, faults: &mut Faults<'_>) -> Option<String> {
-    let (what, mend) = if text.is_empty() {
-        ("the name is empty".to_owned(), "give it a name, such as \"bob\"".to_owned())
+    let (slip, what, mend) = if text.is_empty() {
+        (Slip::NameEmpty, "the name is empty".to_owned(), "give it a name, such as \"bob\"".to_owned())
     } else if text.len() > NAME_BYTES_MAX {
         (
+            Slip::NameTooLong,
             format!("the name {} is {} bytes long", shown(text), text.len()),
             format!("shorten it to {NAME_BYTES_MAX} bytes"),
         )
     } else if let Some(bad) = text.chars().find(|&c| is_misleading(c)) {
         (
+            Slip::NameMisleading,
             format!("the name {} holds the invisible character U+{:04X}", shown(text), u32::from(bad)),
             "type the name anew, with visible characters only".to_owned(),
         )
     } else if text.trim() != text {
-        (format!("the name {} begins or ends with a space", shown(text)), "take the space away".to_owned())
+        let what = format!("the name {} begins or ends with a space", shown(text));
+        (Slip::NameMisleading, what, "take the space away".to_owned())
     } else {
         return Some(text.to_owned());
     };
-    faults.add(at, what, mend);
+    faults.add_slip(at, slip, what, mend);
     None
 }
 
@@ -255,7 +258,7 @@ fn read_peers(top: &Section<'_, '_>, me: Option<&Me>, faults: &mut Faults<'_>) -
     };
     if list.len() > PEERS_MAX {
         let what = format!("the table has {} peers", list.len());
-        faults.add(value.span().start, what, format!("keep it to {PEERS_MAX}"));
+        faults.add_slip(value.span().start, Slip::TooManyPeers, what, format!("keep it to {PEERS_MAX}"));
         return (peers, key_lines);
     }
     let mut taken = Taken::default();
@@ -287,7 +290,8 @@ fn read_peer(section: &Section<'_, '_>, taken: &mut Taken, faults: &mut Faults<'
         let line = faults.line(at);
         if let Some(first) = taken.names.get(&name) {
             let what = format!("the name {} is taken already, on line {first}", shown(&name));
-            faults.add(at, what, "give each peer, and yourself, a name of its own");
+            let slip = Slip::NameTaken(name);
+            faults.add_slip(at, slip, what, "give each peer, and yourself, a name of its own");
             return None;
         }
         taken.names.insert(name.clone(), line);
@@ -322,7 +326,8 @@ fn check_key(
     let line = faults.line(at);
     if let Some((other, first)) = taken.keys.get(&key) {
         let what = format!("the key of peer {} is that of peer {} on line {first} too", shown(name), shown(other));
-        faults.add(at, what, "one of the two is a slip: ask both for the line of `miyu id`");
+        let slip = Slip::KeyTaken { by: other.clone() };
+        faults.add_slip(at, slip, what, "one of the two is a slip: ask both for the line of `miyu id`");
         return None;
     }
     taken.keys.insert(key.clone(), (name.to_owned(), line));
@@ -343,7 +348,8 @@ fn read_addresses(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> Option<
     };
     if items.len() > ADDRESSES_MAX {
         let what = format!("the peer has {} addresses", items.len());
-        faults.add(value.span().start, what, format!("keep the {ADDRESSES_MAX} best"));
+        let slip = Slip::TooManyAddresses;
+        faults.add_slip(value.span().start, slip, what, format!("keep the {ADDRESSES_MAX} best"));
         return None;
     }
     let mut addresses = Vec::new();
@@ -358,7 +364,8 @@ fn read_addresses(section: &Section<'_, '_>, faults: &mut Faults<'_>) -> Option<
             Ok(address) => addresses.push(address),
             Err(error) => {
                 let what = format!("the address {} cannot be used: {error}", shown(text));
-                faults.add(item.span().start, what, error.hint().unwrap_or_default());
+                let slip = Slip::Address { text: text.to_owned(), error };
+                faults.add_slip(item.span().start, slip, what, error.hint().unwrap_or_default());
                 good = false;
             }
         }

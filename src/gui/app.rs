@@ -13,6 +13,7 @@ use super::panels::help::Action;
 use super::panels::{
     View, add_peer, connection, conversation, help, notices, own_key, peer, peers, settings, settle, start,
 };
+use super::said::Said;
 use super::talk::{Ask, Fault, Line, Me, News, Notification, Stage};
 use super::words::{Language, Words};
 use super::{GuiError, Launch, look};
@@ -271,7 +272,7 @@ impl App {
         }
         if self.backlog.len() > BACKLOG_MAX {
             self.backlog.clear();
-            let fault = Fault::new(self.shell.words.get("engine-busy"), None);
+            let fault = Fault::own(Said::new("engine-busy"), "too many asks at once");
             self.shell.model.notice(fault);
         }
     }

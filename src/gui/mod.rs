@@ -5,7 +5,7 @@
 //! - [`model`]: what is known, fed by news: plain values, without egui, clock or node;
 //! - [`panels`]: one file a panel, functions from the model to widgets and asks;
 //! - [`sound`]: what is said of clips that are recorded and played;
-//! - [`words`]: every string that is shown, in English and Chinese;
+//! - [`words`]: every string that is shown, in English and Chinese; [`said`], [`told`]: what is told before it has a language;
 //! - [`look`]: fonts, colours, sizes; - [`app`]: the shell that holds them together.
 //!
 //! No network, file, database or decoding work happens on the thread of the interface.
@@ -15,8 +15,10 @@ pub mod engine;
 pub mod look;
 pub mod model;
 pub mod panels;
+pub mod said;
 pub mod sound;
 pub mod talk;
+pub mod told;
 pub mod words;
 
 use std::path::PathBuf;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::config::edit;
 use crate::gui::model::settings::Settings;
+use crate::gui::said::Said;
 use crate::gui::sound;
 use crate::identity::PeerId;
 use crate::node::history::{Cursor, Direction, Kind, MessageId, Place, Reaction, State, Target};
@@ -21,12 +22,14 @@ pub struct Fault {
     pub error: String,
     /// The mend, where there is one.
     pub hint: Option<String>,
+    /// The same for the catalogues; without it the two above are shown.
+    pub said: Option<Said>,
 }
 
 impl Fault {
     /// One from the parts that every error of ours has.
     pub fn new(error: impl ToString, hint: Option<String>) -> Self {
-        Self { error: error.to_string(), hint }
+        Self { error: error.to_string(), hint, said: None }
     }
 }
 

@@ -93,11 +93,14 @@ impl Words {
 
     /// The string of that key with values put in.
     pub fn with(&self, key: &'static str, values: &[(&'static str, Value<'_>)]) -> String {
-        let mut args = FluentArgs::with_capacity(values.len());
-        for (name, value) in values {
-            args.set(*name, value.clone());
-        }
-        self.format(key, Some(&args))
+        self.format(key, Some(&arguments(values)))
+    }
+
+    /// What to do about what the string of that key says, with values put in; not every string has that.
+    pub fn mend(&self, key: &'static str, values: &[(&'static str, Value<'_>)]) -> Option<String> {
+        let mend = self.bundle.get_message(key)?.get_attribute("mend")?;
+        let text = self.bundle.format_pattern(mend.value(), Some(&arguments(values)), &mut Vec::new());
+        Some(text.into_owned())
     }
 
     fn format(&self, key: &'static str, args: Option<&FluentArgs<'_>>) -> String {
@@ -107,6 +110,14 @@ impl Words {
         // A value that is missing is shown by its name.
         self.bundle.format_pattern(pattern, args, &mut Vec::new()).into_owned()
     }
+}
+
+fn arguments<'v>(values: &[(&'static str, Value<'v>)]) -> FluentArgs<'v> {
+    let mut args = FluentArgs::with_capacity(values.len());
+    for (name, value) in values {
+        args.set(*name, value.clone());
+    }
+    args
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::io::{self, ReadHalf, StreamError};
 use super::link::{Link, close};
 use super::reading;
 use super::shared::{Shared, now_us};
+use super::text::one_line;
 use super::types::Event;
 use crate::store::MessageId;
 use crate::wire::{Control, Pong, WireError};
@@ -116,7 +117,7 @@ fn take(shared: &Arc<Shared>, link: &Arc<Link>, control: Control) {
         }
         Control::Read(read) => reading::told(link, MessageId(*read.id)),
         Control::Bye(bye) => {
-            debug!(peer = %link.peer.name, detail = %io::clean(&bye.detail), "the peer says goodbye");
+            debug!(peer = %link.peer.name, detail = %one_line(&bye.detail), "the peer says goodbye");
         }
     }
 }

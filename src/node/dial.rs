@@ -15,6 +15,7 @@ use super::link::{Link, NotTaken, Settled, close};
 use super::run::{prepare_link, start_link};
 use super::shared::Shared;
 use super::table::Entry;
+use super::text::one_line;
 use super::types::Role;
 use crate::identity::{key_line, system_rng};
 use crate::quic::endpoint::HANDSHAKE_TIMEOUT;
@@ -327,5 +328,5 @@ fn diagnose(shared: &Arc<Shared>, peer: &Arc<Entry>, addresses: &[SocketAddr], e
 /// A reason from the peer is shown with its control characters escaped.
 fn readable(reason: &[u8]) -> String {
     let text = String::from_utf8_lossy(reason);
-    if text.is_empty() { "no reason given".into() } else { io::clean(&text) }
+    if text.is_empty() { "no reason given".into() } else { one_line(&text) }
 }

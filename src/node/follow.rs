@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tracing::{info, warn};
 
 use super::link::close;
+use super::reasons::Matter;
 use super::run::start_peer;
 use super::shared::Shared;
 use super::table::{Change, Entry};
@@ -61,14 +62,16 @@ pub(super) async fn again(shared: &Arc<Shared>) -> Result<TableChange, TableErro
             if config.me != before.me || config.link != before.link || config.history != before.history {
                 warn!(table = %config.path.display(), "[me], [link] or [history] has changed: it holds from the next start on");
                 let error = "[me], [link] or [history] of the table has changed while miyu runs".to_owned();
-                shared.emit(Event::Trouble { error, hint: Some("start miyu again for that to hold".into()) });
+                let hint = Some("start miyu again for that to hold".into());
+                shared.emit(Event::Trouble { error, hint, matter: Matter::Restart });
             }
             Ok(apply(shared, &config.peers))
         }
         Err(faults) => {
             warn!(%faults, "the table has changed and is faulty; the one before holds");
             let error = format!("the table has changed and is faulty, the one before holds: {faults}");
-            shared.emit(Event::Trouble { error, hint: faults.hint() });
+            let matter = Matter::Table(faults.clone());
+            shared.emit(Event::Trouble { error, hint: faults.hint(), matter });
             Err(TableError::Faulty(faults))
         }
     }

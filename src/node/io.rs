@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quinn::{ReadError, ReadExactError, RecvStream, SendStream, VarInt, WriteError};
 
+use super::text::one_line;
 use crate::wire::{self, Frame, LENGTH_BYTES, WireError};
 
 /// A peer that opens a stream and says nothing for this long loses it.
@@ -29,7 +30,7 @@ pub(super) enum StreamError {
     #[error("the stream is closed: {0}")]
     Write(#[from] quinn::WriteError),
     /// The words of the peer that closed it may stand in this.
-    #[error("the link is gone: {}", clean(&.0.to_string()))]
+    #[error("the link is gone: {}", one_line(&.0.to_string()))]
     Link(#[from] quinn::ConnectionError),
     #[error("nothing came for {} s", .0.as_secs())]
     Timeout(Duration),
@@ -113,23 +114,6 @@ pub(super) async fn read_within<F: Frame>(stream: &mut impl ReadHalf, limit: Dur
 pub(super) async fn write<F: Frame>(stream: &mut impl WriteHalf, frame: &F) -> Result<(), StreamError> {
     let bytes = wire::encode(frame).map_err(StreamError::Encode)?;
     Ok(tokio::time::timeout(WRITE_TIMEOUT, stream.write_all(&bytes)).await.map_err(|_| StreamError::NotTaken)??)
-}
-
-/// A peer's words with control and bidi characters escaped: no log line and no terminal takes orders from them.
-pub(super) fn clean(words: &str) -> String {
-    let mut clean = String::with_capacity(words.len());
-    for character in words.chars() {
-        if character.is_control() || is_bidi(character) {
-            clean.extend(character.escape_unicode());
-        } else {
-            clean.push(character);
-        }
-    }
-    clean
-}
-
-fn is_bidi(character: char) -> bool {
-    matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A future's result if it is ready at once.

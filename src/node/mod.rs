@@ -5,7 +5,7 @@
 //! - [`dial`], [`answer`]: how links come to be; - [`settle`]: which of two links stays (pure);
 //! - [`control`], [`clock`]: pings, presence, the offset between the clocks;
 //! - [`draft`], [`outgoing`], [`incoming`]: messages; - [`hidden`]: text sealed for a picture;
-//! - [`reading`]: what was read, and how long it is kept;
+//! - [`reading`]: what was read, and how long it is kept; - [`reasons`]: why something was not done;
 //! - [`camera`], [`viewer`], [`pacing`], [`watch`]: live frames; - [`history`]: what is stored; - [`text`]: of peers.
 
 mod answer;
@@ -23,6 +23,7 @@ mod link;
 mod outgoing;
 pub mod pacing;
 mod reading;
+pub mod reasons;
 mod run;
 pub mod save;
 #[doc(hidden)]

@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::io::{self, ReadHalf, StreamError, WriteHalf};
 use super::link::{BULK_BYTES, Link};
-use super::reading;
+use super::{reading, reasons};
 use super::run::elapsed_ms;
 use super::shared::{Shared, lock, now_ms};
 use super::table::Entry;
@@ -189,7 +189,7 @@ async fn claim(shared: &Arc<Shared>, peer: &Arc<Entry>, room: usize, told: &mut 
             let words = error.to_string();
             if told.as_ref() != Some(&words) {
                 warn!(peer = %peer.name, error = words, "the outbox cannot be read");
-                shared.emit(Event::Trouble { error: words.clone(), hint: error.hint() });
+                shared.emit(Event::Trouble { error: words.clone(), hint: error.hint(), matter: (&error).into() });
                 *told = Some(words);
             }
             Vec::new()
@@ -303,7 +303,7 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
         Outcome::Refused(refusal) if refusal.retry => {
             debug!(peer = %to, reason = ?refusal.reason, "refused for now");
             let noted = pause(shared, peer_id, id).await;
-            shared.emit(Event::Deferred { id, to, reason: told(&refusal) });
+            shared.emit(Event::Deferred { id, to, reason: reasons::refused(&refusal) });
             noted
         }
         Outcome::Failed(reason) => {
@@ -314,7 +314,7 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
         }
         Outcome::Refused(refusal) => {
             info!(peer = %to, reason = ?refusal.reason, "refused");
-            let reason = told(&refusal);
+            let reason = reasons::refused(&refusal);
             let stored = reason.clone();
             let noted = shared.blocking(move |store| store.failed(&peer_id, &id, &stored)).await;
             shared.emit(Event::Failed { id, to, reason });
@@ -322,7 +322,7 @@ async fn conclude(shared: &Arc<Shared>, peer: &Arc<Entry>, message: Message, out
         }
         Outcome::Unreadable(error) => {
             warn!(peer = %to, %error, "a message cannot be sent: its stored body is unreadable");
-            let reason = format!("its stored copy cannot be read: {error}");
+            let reason = reasons::unreadable(&error);
             let stored = reason.clone();
             let noted = shared.blocking(move |store| store.failed(&peer_id, &id, &stored)).await;
             shared.emit(Event::Failed { id, to, reason });
@@ -357,23 +357,6 @@ async fn pause(shared: &Arc<Shared>, peer: PeerId, id: MessageId) -> Result<(), 
         }
     });
     Ok(())
-}
-
-/// The peer's words are bounded by the wire and escaped here.
-fn told(refusal: &Refusal) -> String {
-    let word = match refusal.reason {
-        Reason::NotAllowed => "not allowed",
-        Reason::TooLarge => "too large",
-        Reason::Conflict => "the same id with another content",
-        Reason::NoRoom => "no room",
-        Reason::Damaged => "damaged on the way",
-        Reason::Busy => "busy",
-        Reason::NoCamera => "no camera",
-        Reason::StoreFailed => "the receiver could not store it",
-        Reason::NotReceiving => "not receiving",
-        Reason::Protocol => "protocol",
-    };
-    if refusal.detail.is_empty() { word.into() } else { format!("{word}: {}", io::clean(&refusal.detail)) }
 }
 
 enum Answer {

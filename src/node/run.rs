@@ -13,6 +13,7 @@ use super::dial::{DialError, dial};
 use super::link::{Link, NotTaken, Settled, close};
 use super::shared::{Shared, lock};
 use super::table::Entry;
+use super::text::one_line;
 use super::types::{Command, Event, PongInfo, Role};
 use super::{answer, control, draft, follow, outgoing, reading, watch};
 use crate::identity::system_rng;
@@ -280,7 +281,7 @@ async fn tell_end(shared: Arc<Shared>, link: Arc<Link>) {
     let last = shared.links.remove(&link);
     lock(&link.watches).clear();
     let lasted_s = link.since.elapsed().as_secs();
-    let words = super::io::clean(&reason.to_string());
+    let words = one_line(&reason.to_string());
     info!(peer = %link.peer.name, reason = words, lasted_s, "link down");
     if last && !shared.is_stopped() {
         let reason = match reason {

@@ -193,7 +193,8 @@ impl Shared {
     /// the store has worked in between.
     pub(super) fn store_failed(&self, error: &StoreError) {
         if lock(&self.told).insert(std::mem::discriminant(error)) {
-            self.emit(Event::Trouble { error: format!("a message could not be stored: {error}"), hint: error.hint() });
+            let words = format!("a message could not be stored: {error}");
+            self.emit(Event::Trouble { error: words, hint: error.hint(), matter: error.into() });
         }
     }
 

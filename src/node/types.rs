@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::camera::{CameraPlan, CameraStatus, Opener};
 use super::dial::DialError;
 use super::history::{Cursor, Kind, MessageId, Target};
+use super::reasons::Matter;
 use super::watch::{WatchError, WatchHandle, WatchOptions};
 use crate::config::{Config, ConfigErrors, HistorySettings, Peer};
 use crate::identity::PeerId;
@@ -300,6 +301,8 @@ pub enum Event {
         error: String,
         /// The mend.
         hint: Option<String>,
+        /// The same for programs.
+        matter: Matter,
     },
 }
 

@@ -16,6 +16,7 @@ use super::link::Link;
 use super::run::{connect, linked};
 use super::shared::{Shared, lock, now_us};
 use super::table::Entry;
+use super::text::one_line;
 use crate::wire::limits::CAMERA_FRAME_BYTES_MAX;
 use crate::wire::{FrameHeader, Opening, Reason, Report, Signal, SizeClass, StreamInfo, WatchReply, WatchRequest};
 
@@ -387,9 +388,9 @@ impl Open {
                 Ok(Self { link: link.clone(), number, sink, tally, info, send, recv })
             }
             WatchReply::Refusal(refusal) => {
-                Err(WatchError::Refused { peer, reason: refusal.reason, detail: io::clean(&refusal.detail) })
+                Err(WatchError::Refused { peer, reason: refusal.reason, detail: one_line(&refusal.detail) })
             }
-            WatchReply::End(end) => Err(WatchError::Broken { peer, reason: io::clean(&end.detail) }),
+            WatchReply::End(end) => Err(WatchError::Broken { peer, reason: one_line(&end.detail) }),
             WatchReply::Signal(_) => {
                 Err(WatchError::Broken { peer, reason: "it spoke of its signal before it answered".into() })
             }
@@ -413,10 +414,10 @@ impl Open {
                     }
                     Ok(WatchReply::End(end)) => {
                         last_frames(sink, end.begun).await;
-                        return Over::Broken(io::clean(&end.detail));
+                        return Over::Broken(one_line(&end.detail));
                     }
                     Ok(WatchReply::Refusal(refusal)) => {
-                        return Over::Refused(refusal.reason, io::clean(&refusal.detail));
+                        return Over::Refused(refusal.reason, one_line(&refusal.detail));
                     }
                     Ok(WatchReply::Info(_)) => return Over::Broken("the camera answered twice".to_owned()),
                     Err(error) => return Over::Broken(error.to_string()),
@@ -470,7 +471,7 @@ fn told(link: &Link, news: Signal) -> WatchNews {
     match news.lost {
         Some(lost) => {
             let since_us = lock(&link.clock).to_ours(lost.since_us);
-            WatchNews::NoSignal { reason: io::clean(&lost.reason), since_us }
+            WatchNews::NoSignal { reason: one_line(&lost.reason), since_us }
         }
         None => WatchNews::Signal,
     }

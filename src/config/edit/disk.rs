@@ -32,9 +32,9 @@ pub enum EditError {
     /// No peer of that name.
     #[error("no peer {0:?} in the table")]
     NoPeer(String),
-    /// The change would leave a table with these faults; each with its mend.
-    #[error("{}", .0.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>().join("; "))]
-    Refused(Vec<(String, String)>),
+    /// The change would leave a table with these faults. The lines of a text that nobody has seen are not told.
+    #[error("{}", .0.iter().map(ConfigError::what).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<ConfigError>),
     /// There is a table already.
     #[error("{} exists already; a table is never overwritten", .0.display())]
     Exists(PathBuf),
@@ -51,7 +51,7 @@ impl EditError {
             Self::Faulty(faults) => faults.hint(),
             Self::Unreadable(_) => Some("change it with a text editor".to_owned()),
             Self::NoPeer(_) => Some("it may have been renamed or removed in the file meanwhile".to_owned()),
-            Self::Refused(faults) => Some(faults.iter().map(|(_, mend)| mend.as_str()).collect::<Vec<_>>().join("; ")),
+            Self::Refused(faults) => Some(faults.iter().map(ConfigError::mend).collect::<Vec<_>>().join("; ")),
             Self::Exists(_) => Some("start miyu with it: --config FILE".to_owned()),
             Self::Busy => Some("close the editor that has it open, and try again".to_owned()),
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::{Allow, Config, ConfigErrors};
+use super::{Allow, Config};
 
 pub use disk::{EditError, create, write};
 
@@ -74,7 +74,7 @@ pub fn change(text: &str, path: &Path, changes: &[Change]) -> Result<(String, Co
         make(&mut document, change)?;
     }
     let text = document.to_string();
-    let config = Config::parse(&text, path).map_err(|faults| EditError::Refused(own_words(faults)))?;
+    let config = Config::parse(&text, path).map_err(|faults| EditError::Refused(faults.faults().to_vec()))?;
     Ok((text, config))
 }
 
@@ -93,7 +93,7 @@ pub fn first(path: &Path, name: &str, key: &str, listen: Option<SocketAddr>) -> 
     let mut document = DocumentMut::new();
     document.insert("me", Item::Table(me));
     let text = document.to_string();
-    Config::parse(&text, path).map_err(|faults| EditError::Refused(own_words(faults)))?;
+    Config::parse(&text, path).map_err(|faults| EditError::Refused(faults.faults().to_vec()))?;
     Ok(text)
 }
 
@@ -103,11 +103,6 @@ pub fn key_path(text: &str, path: &Path) -> Option<PathBuf> {
     let key = document.get("me")?.get("key")?.as_str().filter(|key| !key.is_empty() && !key.contains('\0'))?;
     let folder = super::absolute(path).parent().map(Path::to_path_buf).unwrap_or_default();
     Some(super::absolute(&folder.join(key)))
-}
-
-/// The faults of a text that nobody has seen have lines that nobody knows; what is wrong and the mend stay.
-fn own_words(faults: ConfigErrors) -> Vec<(String, String)> {
-    faults.faults().iter().map(|fault| (fault.what().to_owned(), fault.mend().to_owned())).collect()
 }
 
 fn make(document: &mut DocumentMut, change: &Change) -> Result<(), EditError> {

@@ -14,7 +14,7 @@ pub(super) fn list(path: Option<&Path>) -> Result<Folder, Fault> {
         None => directories::UserDirs::new().map_or_else(|| PathBuf::from("."), |dirs| dirs.home_dir().to_owned()),
     };
     let path = std::path::absolute(&path).unwrap_or(path);
-    let fault = |error: std::io::Error| Fault::new(format!("cannot list {}: {error}", path.display()), None);
+    let fault = |error: std::io::Error| Fault::file("fault-folder-list", &path, &error);
     let mut entries: Vec<FolderEntry> = std::fs::read_dir(&path)
         .map_err(fault)?
         .filter_map(|entry| {

@@ -43,7 +43,7 @@ pub(super) fn start(history: History, out: Out) -> mpsc::Sender<Look> {
             }
             let history = history.clone();
             let read = tokio::task::spawn_blocking(move || read(&history, batch)).await;
-            for news in read.unwrap_or_else(|died| vec![News::Trouble(Fault::new(died, None))]) {
+            for news in read.unwrap_or_else(|died| vec![News::Trouble(Fault::of(&died))]) {
                 out.tell(news).await;
             }
         }
@@ -72,7 +72,7 @@ fn read(history: &History, batch: Vec<Look>) -> Vec<News> {
             }
         };
         if let Err(error) = outcome {
-            news.push(News::Trouble(Fault::new(&error, error.hint())));
+            news.push(News::Trouble(Fault::of(&error)));
         }
     }
     if summaries {
@@ -87,7 +87,7 @@ fn read(history: &History, batch: Vec<Look>) -> Vec<News> {
                     })
                     .collect(),
             )),
-            Err(error) => news.push(News::Trouble(Fault::new(&error, error.hint()))),
+            Err(error) => news.push(News::Trouble(Fault::of(&error))),
         }
     }
     news

@@ -168,7 +168,7 @@ async fn run(launch: Launch, mut asks: mpsc::Receiver<Ask>, out: Out) {
                 wait(&mut asks, &start, &mut passphrase, &mut None).await
             }
             Err(died) => {
-                out.stage(Stage::Broken(Fault::new(died, None))).await;
+                out.stage(Stage::Broken(Fault::of(&died))).await;
                 wait(&mut asks, &start, &mut passphrase, &mut None).await
             }
         };
@@ -197,7 +197,7 @@ async fn wait(
                 *fault = match made {
                     Ok(Ok(())) => None,
                     Ok(Err(fault)) => Some(fault),
-                    Err(died) => Some(Fault::new(died, None)),
+                    Err(died) => Some(Fault::of(&died)),
                 };
                 *passphrase = opens;
                 return End::Again;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use egui::ColorImage;
 
+use crate::gui::said::Said;
 use crate::gui::talk::{Fault, Staged, StagedBody};
 use crate::media::jpeg;
 use crate::media::picture::{self, Format};
@@ -20,12 +21,12 @@ pub(super) fn decode(file: &[u8], side_max: u32) -> Result<ColorImage, Fault> {
     let side_max = side_max.max(1);
     if Format::guess(file) == Some(Format::Jpeg) && picture::is_upright(file) {
         // libjpeg makes an eighth, a quarter or half of the pixels in the first place.
-        let info = jpeg::info(file).map_err(|error| Fault::new(&error, error.hint()))?;
+        let info = jpeg::info(file).map_err(|error| Fault::of(&error))?;
         let (width, height) = fit(info.width, info.height, side_max);
-        let rgb = jpeg::decode_covering(file, width, height).map_err(|error| Fault::new(&error, error.hint()))?;
+        let rgb = jpeg::decode_covering(file, width, height).map_err(|error| Fault::of(&error))?;
         return shrink(rgb.width, rgb.height, false, rgb.data, (width, height));
     }
-    let decoded = picture::decode(file).map_err(|error| Fault::new(&error, error.hint()))?;
+    let decoded = picture::decode(file).map_err(|error| Fault::of(&error))?;
     let size = fit(decoded.width, decoded.height, side_max);
     shrink(decoded.width, decoded.height, decoded.has_alpha, decoded.data, size)
 }
@@ -41,7 +42,7 @@ fn fit(width: u32, height: u32, side_max: u32) -> (u32, u32) {
 }
 
 fn shrink(width: u32, height: u32, alpha: bool, data: Vec<u8>, size: (u32, u32)) -> Result<ColorImage, Fault> {
-    let broken = || Fault::new("the picture's size and data do not agree", None);
+    let broken = || Fault::own(Said::new("fault-picture-damaged"), "the picture's size and data do not agree");
     let pixels = |(width, height): (u32, u32)| [width as usize, height as usize];
     if alpha {
         let whole = image::RgbaImage::from_raw(width, height, data).ok_or_else(broken)?;
@@ -56,11 +57,11 @@ fn shrink(width: u32, height: u32, alpha: bool, data: Vec<u8>, size: (u32, u32))
 
 /// Looks at a file that is to be sent: a picture, with what it can hide, or any other file.
 pub(super) fn stage(path: &Path) -> Result<Staged, Fault> {
-    let broken = |error: std::io::Error| Fault::new(format!("cannot read {}: {error}", path.display()), None);
+    let broken = |error: std::io::Error| Fault::file("fault-file-read", path, &error);
     let metadata = std::fs::metadata(path).map_err(broken)?;
     if metadata.is_dir() {
-        let hint = "pack it into one file, such as a zip archive".to_owned();
-        return Err(Fault::new(format!("{} is a folder", path.display()), Some(hint)));
+        let said = Said::new("fault-folder-sent").text("path", path.display());
+        return Err(Fault::own(said, format!("{} is a folder", path.display())));
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if let Some(clip) = super::sound::clip_of(path, metadata.len()) {
@@ -85,7 +86,7 @@ fn looks_like_a_picture(path: &Path) -> bool {
 
 fn stage_picture(name: String, file: Vec<u8>) -> Result<Staged, Fault> {
     let preview = Arc::new(decode(&file, PREVIEW_SIDE)?);
-    let (capacity, _) = hidden::capacity(&file, false).map_err(|error| Fault::new(&error, error.hint()))?;
+    let (capacity, _) = hidden::capacity(&file, false).map_err(|error| Fault::of(&error))?;
     let bytes = file.len() as u64;
     Ok(Staged { name: harmless(&name, " "), bytes, body: StagedBody::Picture { file, preview, capacity } })
 }
@@ -100,7 +101,7 @@ pub(super) fn stage_pasted(pasted: &ColorImage) -> Result<Staged, Fault> {
     } else {
         pasted.pixels.iter().flat_map(egui::Color32::to_srgba_unmultiplied).collect()
     };
-    let png = picture::encode_png(width, height, !opaque, &data).map_err(|error| Fault::new(&error, error.hint()))?;
+    let png = picture::encode_png(width, height, !opaque, &data).map_err(|error| Fault::of(&error))?;
     stage_picture("picture.png".to_owned(), png)
 }
 

@@ -14,7 +14,9 @@ use super::sound::Sound;
 use super::start::Loaded;
 use super::{End, Out, folder, notify, pictures, reach};
 use crate::config::{Config, Peer, edit};
+use crate::gui::said::Said;
 use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
+use crate::gui::told;
 use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
 use crate::node::history::{Direction, Target};
 use crate::node::limits::PICTURE_BYTES_MAX;
@@ -44,7 +46,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
     let (node, mut events) = match Node::start(loaded.identity.clone(), settings).await {
         Ok(started) => started,
         Err(error) => {
-            out.stage(Stage::Broken(Fault::new(&error, error.hint()))).await;
+            out.stage(Stage::Broken(Fault::of(&error))).await;
             return again(asks).await;
         }
     };
@@ -195,10 +197,10 @@ impl Session {
                 if let Some(peer) = self.id_of(&peer) {
                     self.rtt_ms.remove(&peer);
                 }
-                self.presence(&peer, Presence::Away(Some(Fault::new(reason, None)))).await;
+                self.presence(&peer, Presence::Away(Some(told::away(reason)))).await;
             }
             Event::DialFailed { peer, error } => {
-                let fault = Fault::new(&error, error.hint());
+                let fault = Fault::of(&error);
                 self.presence(&peer, Presence::Away(Some(fault))).await;
             }
             Event::Table(_) => self.read_table().await,
@@ -222,7 +224,9 @@ impl Session {
                     self.out.tell(News::Typing { peer, active }).await;
                 }
             }
-            Event::Trouble { error, hint } => self.out.tell(News::Trouble(Fault::new(error, hint))).await,
+            Event::Trouble { error, hint, matter } => {
+                self.out.tell(News::Trouble(told::trouble(error, hint, &matter))).await;
+            }
             // The app publishes no camera.
             Event::Camera { .. } => {}
         }
@@ -273,7 +277,7 @@ impl Session {
                     out.tell(match listed {
                         Ok(Ok(folder)) => News::Folder(folder),
                         Ok(Err(fault)) => News::Trouble(fault),
-                        Err(died) => News::Trouble(Fault::new(died, None)),
+                        Err(died) => News::Trouble(Fault::of(&died)),
                     })
                     .await;
                 });
@@ -319,7 +323,7 @@ impl Session {
                     let _ = looks.send(Look::Lines { peer, targets, arrived: false }).await;
                 }
                 Err(error) => {
-                    let fault = Fault::new(&error, error.hint());
+                    let fault = Fault::of(&error);
                     out.tell(News::NotSent { ticket, fault }).await;
                 }
             }
@@ -337,7 +341,7 @@ impl Session {
                     suite: format!("{}, {}", pong.link.suite, pong.link.group),
                     clock_offset_ms: pong.clock_offset_us / 1_000,
                 }),
-                Err(error) => Err(Fault::new(&error, error.hint())),
+                Err(error) => Err(Fault::of(&error)),
             };
             let traffic = node.status().traffic;
             let check = Check { received: traffic.received_datagrams, strangers: traffic.strangers, pong };
@@ -364,7 +368,7 @@ impl Session {
         tokio::spawn(async move {
             let done = if retry { node.retry(&name, id).await } else { node.cancel(&name, id).await };
             if let Err(error) = done {
-                out.tell(News::Trouble(Fault::new(&error, error.hint()))).await;
+                out.tell(News::Trouble(Fault::of(&error))).await;
             }
             let targets = vec![Target { direction: Direction::Out, id }];
             let _ = looks.send(Look::Lines { peer, targets, arrived: false }).await;
@@ -376,14 +380,14 @@ impl Session {
         tokio::spawn(async move {
             let Ok(_turn) = decoders.acquire().await else { return };
             let decoded = tokio::task::spawn_blocking(move || {
-                let fault = |error: crate::node::history::StoreError| Fault::new(&error, error.hint());
+                let fault = |error: crate::node::history::StoreError| Fault::of(&error);
                 let found = history.message(&peer, target.direction, &target.id).map_err(fault)?;
-                let message = found.ok_or_else(|| Fault::new("the message is gone", None))?;
+                let message = found.ok_or_else(gone)?;
                 let body = history.body(&message).map_err(fault)?;
                 let file = body.read_all(PICTURE_BYTES_MAX).map_err(fault)?;
                 pictures::decode(&file, side_max).map(Arc::new)
             });
-            let picture = decoded.await.unwrap_or_else(|died| Err(Fault::new(died, None)));
+            let picture = decoded.await.unwrap_or_else(|died| Err(Fault::of(&died)));
             out.tell(News::Picture { peer, target, picture }).await;
         });
     }
@@ -392,17 +396,17 @@ impl Session {
         let (history, folder, out) = (self.node.history(), self.downloads.clone(), self.out.clone());
         tokio::spawn(async move {
             let work = tokio::task::spawn_blocking(move || {
-                let fault = |error: crate::node::history::StoreError| Fault::new(&error, error.hint());
+                let fault = |error: crate::node::history::StoreError| Fault::of(&error);
                 let found = history.message(&peer, target.direction, &target.id).map_err(fault)?;
-                let message = found.ok_or_else(|| Fault::new("the message is gone", None))?;
+                let message = found.ok_or_else(gone)?;
                 std::fs::create_dir_all(&folder)
-                    .map_err(|error| Fault::new(format!("cannot make {}: {error}", folder.display()), None))?;
-                save::message(&history, &folder, &message).map_err(|error| Fault::new(&error, error.hint()))
+                    .map_err(|error| Fault::file("fault-file-write", &folder, &error))?;
+                save::message(&history, &folder, &message).map_err(|error| Fault::of(&error))
             });
             out.tell(match work.await {
                 Ok(Ok(path)) => News::Saved(path),
                 Ok(Err(fault)) => News::Trouble(fault),
-                Err(died) => News::Trouble(Fault::new(died, None)),
+                Err(died) => News::Trouble(Fault::of(&died)),
             })
             .await;
         });
@@ -412,7 +416,7 @@ impl Session {
         let out = self.out.clone();
         tokio::spawn(async move {
             let staged = tokio::task::spawn_blocking(look).await;
-            let staged = staged.unwrap_or_else(|died| Err(Fault::new(died, None))).map(Arc::new);
+            let staged = staged.unwrap_or_else(|died| Err(Fault::of(&died))).map(Arc::new);
             out.tell(News::Staged { peer, staged }).await;
         });
     }
@@ -426,8 +430,8 @@ impl Session {
             let found = tokio::task::spawn_blocking(move || look::search(&history, &words, peer)).await;
             match found {
                 Ok(Ok(lines)) => out.tell(News::Found { ticket, lines }).await,
-                Ok(Err(error)) => out.tell(News::Trouble(Fault::new(&error, error.hint()))).await,
-                Err(died) => out.tell(News::Trouble(Fault::new(died, None))).await,
+                Ok(Err(error)) => out.tell(News::Trouble(Fault::of(&error))).await,
+                Err(died) => out.tell(News::Trouble(Fault::of(&died))).await,
             }
         });
         self.search = Some(task.abort_handle());
@@ -441,13 +445,13 @@ impl Session {
                 // The node tells of what it changed for it; the names are ours from now on.
                 self.peers = config.peers;
                 if let Err(error) = self.node.reload().await {
-                    self.out.tell(News::Trouble(Fault::new(error, None))).await;
+                    self.out.tell(News::Trouble(Fault::of(&error))).await;
                 }
                 self.tell_peers().await;
                 self.look(Look::Summaries).await;
             }
-            Ok(Err(error)) => self.out.tell(News::TableRefused(Fault::new(&error, error.hint()))).await,
-            Err(died) => self.out.tell(News::TableRefused(Fault::new(died, None))).await,
+            Ok(Err(error)) => self.out.tell(News::TableRefused(Fault::of(&error))).await,
+            Err(died) => self.out.tell(News::TableRefused(Fault::of(&died))).await,
         }
     }
 
@@ -472,6 +476,11 @@ impl Session {
             self.out.tell(News::RoundTrip { peer, rtt }).await;
         }
     }
+}
+
+/// A message that was deleted while it was asked for.
+fn gone() -> Fault {
+    Fault::own(Said::new("fault-gone"), "the message is gone")
 }
 
 /// The folder of a file, in the program that the desktop has for folders. Blocking.

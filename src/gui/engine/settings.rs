@@ -40,8 +40,7 @@ impl File {
             Ok(())
         };
         write().map_err(|error| {
-            let hint = "make the folder writable for this user".to_owned();
-            Fault::new(format!("cannot keep the settings in {}: {error}", self.path.display()), Some(hint))
+            Fault::file("fault-settings", &self.path, &error)
         })
     }
 }

@@ -64,19 +64,19 @@ impl Start {
         }
         let config = match Config::load(&table) {
             Ok(config) => config,
-            Err(faults) => return Opened::Broken(Fault::new(&faults, faults.hint())),
+            Err(faults) => return Opened::Broken(Fault::of(&faults)),
         };
         let given = typed.or(self.launch.passphrase.as_ref());
         let identity = match file::load(&config.me.key, &mut |_: &Path| Ok(given.cloned())) {
             Ok(identity) => identity,
             Err(KeyFileError::NeedsPassphrase) => return Opened::Locked { key: config.me.key, fault: None },
             Err(error @ KeyFileError::WrongPassphrase) => {
-                return Opened::Locked { key: config.me.key, fault: Some(Fault::new(&error, error.hint())) };
+                return Opened::Locked { key: config.me.key, fault: Some(Fault::of(&error)) };
             }
-            Err(error) => return Opened::Broken(Fault::new(&error, error.hint())),
+            Err(error) => return Opened::Broken(Fault::of(&error)),
         };
         if let Err(fault) = config.check_own_key(identity.public()) {
-            return Opened::Broken(Fault::new(&fault, fault.hint()));
+            return Opened::Broken(Fault::of(&fault));
         }
         let data = self.launch.data.clone().unwrap_or_else(|| config.me.data.clone());
         let downloads = self.launch.downloads.clone().or_else(downloads).unwrap_or_else(|| data.join("saved"));
@@ -102,7 +102,7 @@ impl Start {
                 Some(passphrase) => encode_gmssl(identity.secret(), passphrase, &mut system_rng()),
                 None => encode_plain(identity.secret()),
             };
-            file::save_new(&key, &pem).map_err(|error| Fault::new(&error, error.hint()))?;
+            file::save_new(&key, &pem).map_err(|error| Fault::of(&error))?;
         }
         if there {
             return Ok(());
@@ -113,7 +113,7 @@ impl Start {
                 // Nobody has seen it, and the next try makes another.
                 let _ = std::fs::remove_file(&key);
             }
-            Fault::new(&error, error.hint())
+            Fault::of(&error)
         })
     }
 }

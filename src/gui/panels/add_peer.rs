@@ -2,10 +2,11 @@
 
 use egui::{Button, TextEdit, Ui};
 
-use super::{View, field, show_fault};
+use super::{View, field, tell_fault};
 use crate::config::{Address, Allow, edit};
 use crate::gui::model::Model;
-use crate::gui::talk::Ask;
+use crate::gui::talk::{Ask, Fault};
+use crate::gui::told;
 use crate::identity::parse_key_line;
 
 /// What is typed.
@@ -48,7 +49,7 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
         Ok(_) => true,
         Err(error) => {
             if !key.is_empty() {
-                show_fault(ui, &crate::gui::talk::Fault::new(error, error.hint()));
+                tell_fault(ui, &Fault::of(&error), view);
             }
             false
         }
@@ -58,14 +59,14 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
     let mut addresses_are_good = true;
     for address in &addresses {
         if let Err(error) = address.parse::<Address>() {
-            show_fault(ui, &crate::gui::talk::Fault::new(format!("{address}: {error}"), error.hint()));
+            tell_fault(ui, &told::address(address, error), view);
             addresses_are_good = false;
         }
     }
     ui.weak(view.get("add-address-about"));
     ui.checkbox(&mut state.camera, view.get("add-camera"));
     if let Some(fault) = &model.table_fault {
-        show_fault(ui, fault);
+        tell_fault(ui, fault, view);
     }
     let ready = key_is_good && addresses_are_good && !state.name.trim().is_empty() && state.asked.is_none();
     if ui.add_enabled(ready, Button::new(view.get("add-add"))).clicked() {

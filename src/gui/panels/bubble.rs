@@ -11,6 +11,7 @@ use egui::{
 use super::{View, size};
 use crate::gui::look;
 use crate::gui::model::{Model, Picture};
+use crate::gui::said::Said;
 use crate::gui::talk::{Ask, Line, Outgoing};
 use crate::identity::PeerId;
 use crate::node::history::{Direction, Kind, State as Sent, Target};
@@ -168,7 +169,7 @@ fn picture(
         Picture::Faulty(fault) => {
             let fault = fault.clone();
             ui.label(format!("🖼 {name}"));
-            super::show_fault(ui, &fault);
+            super::tell_fault(ui, &fault, view);
         }
     }
 }
@@ -209,8 +210,8 @@ fn foot(ui: &mut Ui, model: &mut Model, (peer, line): (PeerId, &Line), view: Vie
     }
     ui.label(RichText::new(parts.join(" · ")).small().weak());
     if line.state == Sent::Failed {
-        let reason = line.reason.clone().unwrap_or_default();
-        ui.colored_label(ui.visuals().error_fg_color, view.words.with("state-failed-why", &[("why", reason.into())]));
+        let reason = crate::gui::told::failed(line.reason.as_deref().unwrap_or_default());
+        ui.colored_label(ui.visuals().error_fg_color, Said::new("state-failed-why").said("why", reason).tell(view.words));
         ui.horizontal(|ui| {
             if ui.button(view.get("message-retry")).clicked() {
                 asks.push(Ask::Retry { peer, id: line.target.id });

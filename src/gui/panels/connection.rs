@@ -2,7 +2,7 @@
 
 use egui::{RichText, Ui};
 
-use super::{View, show_fault};
+use super::{View, tell_fault};
 use crate::gui::look;
 use crate::gui::model::Model;
 use crate::gui::talk::{Ask, Check, Me};
@@ -80,7 +80,7 @@ fn reached(ui: &mut Ui, check: &Check, view: View<'_>) {
         }
         Err(fault) => {
             step(ui, Step::Fails, &view.get("check-not-reached"), view);
-            show_fault(ui, fault);
+            tell_fault(ui, fault, view);
         }
     }
 }

@@ -70,7 +70,21 @@ fn field(ui: &mut Ui, label: &str, edit: TextEdit<'_>) -> egui::Response {
     ui.add(edit.desired_width(width)).labelled_by(label.id)
 }
 
-/// What went wrong, and the mend.
+/// What went wrong, and the mend, in the language of the window. What the library says itself is shown on hovering.
+fn tell_fault(ui: &mut Ui, fault: &Fault, view: View<'_>) {
+    let Some(said) = &fault.said else { return show_fault(ui, fault) };
+    let mut detail = fault.error.clone();
+    if let Some(hint) = &fault.hint {
+        detail.push('\n');
+        detail.push_str(hint);
+    }
+    ui.colored_label(ui.visuals().error_fg_color, said.tell(view.words)).on_hover_text(detail);
+    if let Some(mend) = said.mend(view.words) {
+        ui.label(RichText::new(mend).weak());
+    }
+}
+
+/// What went wrong, and the mend, in the library's words.
 fn show_fault(ui: &mut Ui, fault: &Fault) {
     ui.colored_label(ui.visuals().error_fg_color, &fault.error);
     if let Some(hint) = &fault.hint {

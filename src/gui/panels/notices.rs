@@ -2,7 +2,7 @@
 
 use egui::{Frame, Ui};
 
-use super::{View, show_fault};
+use super::{View, tell_fault};
 use crate::gui::model::Model;
 use crate::gui::talk::Ask;
 
@@ -13,7 +13,7 @@ pub fn show(ui: &mut Ui, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>)
     for (at, fault) in model.notices.iter().enumerate() {
         Frame::group(ui.style()).show(ui, |ui| {
             ui.horizontal_wrapped(|ui| {
-                ui.vertical(|ui| show_fault(ui, fault));
+                ui.vertical(|ui| tell_fault(ui, fault, view));
                 if ui.small_button("✖").accessible_name(view.get("notice-close")).clicked() {
                     read = Some(at);
                 }

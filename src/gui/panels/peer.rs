@@ -2,11 +2,12 @@
 
 use egui::{Button, Grid, RichText, TextEdit, Ui};
 
-use super::{View, field, show_fault};
+use super::{View, field, tell_fault};
 use crate::config::{Address, Allow, edit::Change};
 use crate::gui::model::Model;
 use crate::gui::model::settings::KeyState;
-use crate::gui::talk::{Ask, Fault, PeerRow};
+use crate::gui::talk::{Ask, PeerRow};
+use crate::gui::told;
 use crate::identity::PeerId;
 
 /// Digits groups of a safety number in one row.
@@ -86,14 +87,14 @@ pub fn show(
     let mut good = !state.name.trim().is_empty();
     for address in state.list() {
         if let Err(error) = address.parse::<Address>() {
-            show_fault(ui, &Fault::new(format!("{address}: {error}"), error.hint()));
+            tell_fault(ui, &told::address(&address, error), view);
             good = false;
         }
     }
     ui.checkbox(&mut state.chat, view.get("peer-chat"));
     ui.checkbox(&mut state.camera, view.get("add-camera"));
     if let Some(fault) = &model.table_fault {
-        show_fault(ui, fault);
+        tell_fault(ui, fault, view);
     }
     let changes = state.changes(&row);
     let ready = good && !changes.is_empty() && state.asked.is_none();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{ColorImage, Modal, Rect, Scene, TextureHandle, TextureOptions, Ui, Vec2};
 
-use super::{View, show_fault};
+use super::{View, tell_fault};
 use crate::gui::model::{Model, Picture};
 use crate::gui::talk::Ask;
 use crate::identity::PeerId;
@@ -78,7 +78,7 @@ pub fn show(
                 });
             }
             Picture::Awaited => drop(ui.weak(view.get("picture-loading"))),
-            Picture::Faulty(fault) => show_fault(ui, fault),
+            Picture::Faulty(fault) => tell_fault(ui, fault, view),
         }
         closes
     });

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use egui::{Button, TextEdit, Ui};
 use zeroize::Zeroizing;
 
-use super::{View, field, show_fault};
+use super::{View, field, tell_fault};
 use crate::gui::talk::{Ask, Fault, Stage};
 
 /// What is typed.
@@ -51,7 +51,7 @@ pub fn show(ui: &mut Ui, state: &mut State, stage: &Stage, view: View<'_>, asks:
             }
             Stage::Broken(fault) => {
                 ui.heading(view.get("broken-title"));
-                show_fault(ui, fault);
+                tell_fault(ui, fault, view);
                 if ui.add_enabled(!state.waiting, Button::new(view.get("broken-again"))).clicked() {
                     state.waiting = true;
                     asks.push(Ask::TryAgain);
@@ -95,7 +95,7 @@ fn identity(
     }
     let listen = if only_key { Ok(None) } else { listen(ui, state, view) };
     if let Some(fault) = fault {
-        show_fault(ui, fault);
+        tell_fault(ui, fault, view);
     }
     ui.add_space(8.0);
     let named = only_key || !state.name.trim().is_empty();
@@ -138,7 +138,7 @@ fn unlock(ui: &mut Ui, state: &mut State, fault: Option<&Fault>, view: View<'_>,
         typed.request_focus();
     }
     if let Some(fault) = fault {
-        show_fault(ui, fault);
+        tell_fault(ui, fault, view);
     }
     let ready = !state.phrase.is_empty() && !state.waiting;
     let pressed = ui.add_enabled(ready, Button::new(view.get("locked-open"))).clicked();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use miyu::gui::look;
 
-/// Keys of a catalogue, each with the names of the values that its text takes.
+/// Keys of a catalogue, each with the names of the values that its text takes, and `.mend` where it says what to do.
 fn keys(file: &str) -> BTreeMap<String, BTreeSet<String>> {
     let text = read(&format!("assets/i18n/{file}"));
     let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -16,6 +16,9 @@ fn keys(file: &str) -> BTreeMap<String, BTreeSet<String>> {
         if let Some((key, _)) = line.split_once(" =").filter(|_| begins) {
             last = key.to_owned();
             assert!(keys.insert(last.clone(), BTreeSet::new()).is_none(), "{file}: {key} stands there twice");
+        }
+        if line.starts_with("    .mend =") {
+            keys.get_mut(&last).unwrap().insert(".mend".to_owned());
         }
         for part in line.split("{ $").skip(1) {
             let name: String = part.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
@@ -65,7 +68,7 @@ fn every_key_is_used_and_every_used_key_is_there() {
     for key in keys.keys() {
         assert!(code.contains(&format!("\"{key}\"")), "nothing shows {key}");
     }
-    for call in [".get(\"", ".with(\""] {
+    for call in [".get(\"", ".with(\"", "Said::new(\"", "Fault::file(\""] {
         for part in code.split(call).skip(1) {
             let key = part.split('"').next().unwrap();
             // `get` of maps and documents have keys of one word
