@@ -133,7 +133,6 @@ hidden-open = A text is hidden in this picture: show it
 hidden-close = Hide it again
 state-queued = waiting
 state-sending = sending
-state-progress = sending, { $percent } %
 state-delivered = delivered
 state-read = read
 state-failed = failed
@@ -150,7 +149,6 @@ composer-let-go = Leave it
 composer-remove = Do not send { $name }
 composer-hide = Hide a text in the picture
 composer-hidden = The hidden text
-composer-capacity = { $used } of { $room } bytes
 
 # choosing a file
 files-title = Choose a file
@@ -411,3 +409,40 @@ slip-addresses = These are too many addresses for one peer.
     .mend = Keep the best ones.
 slip-peers = Your table is full.
     .mend = Remove peers whom you do not need any more.
+# more of the list, the conversation and the composer
+peers-rtt = { $ms } ms
+peers-none-about = Add somebody with the plus above.
+conversation-none-about = Or add somebody new with the plus above the list.
+conversation-empty-about = Write the first message below.
+conversation-fresh = { $count ->
+    [one] 1 new message
+   *[other] { $count } new messages
+}
+head-back = Back to the list
+quote-ours = You
+quote-jump = Go to the message that this answers: { $text }
+text-more = Show more, { $count } characters are left
+link-title = Open this page?
+link-about = Somebody has sent you this address. It is opened in your browser, outside of miyu.
+link-yes = Open
+link-copy = Copy the address
+link-open = Open { $link }
+reaction-say = React with { $text }
+reaction-other = Another reaction
+reaction-too-long = This is too long for a reaction.
+progress-bytes = { $sent } of { $total }
+file-save = Save
+composer-emoji = Emoji
+composer-too-long = This text is { $over } bytes too long: send it in parts, or as a file.
+composer-left = { $left } bytes left
+composer-full = That is { $count } files, as many as go at once.
+hidden-left = { $left } of { $room } bytes left
+hidden-over = { $over } bytes too long: the picture can hide { $room }. Shorten the text or take a larger picture.
+drop-here = Drop it here to send it to { $name }
+picture-larger = Larger
+picture-smaller = Smaller
+picture-help = Wheel, + and − change the size, 0 shows the whole picture
+key-edit-last = Change your last message, while nothing is written
+key-menu = What to do with a message: also a click with the right button
+key-zoom = Size of an opened picture, and the whole of it
+files-none = This folder has no files that are shown.

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use eframe::NativeOptions;
-use egui::{CentralPanel, Context, Modal, Panel, Ui, ViewportBuilder, ViewportCommand};
+use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui, ViewportBuilder, ViewportCommand};
 
 use super::engine::Engine;
 use super::model::time::Clock;
 use super::model::{Effect, Model, TYPING_MS};
 use super::panels::help::Action;
 use super::panels::{
-    View, add_peer, connection, conversation, help, notices, own_key, peer, peers, settings, settle, start,
+    View, add_peer, connection, conversation, help, notices, own_key, paint, peer, peers, settings, start,
 };
 use super::said::Said;
 use super::talk::{Ask, Fault, Line, Me, News, Notification, Stage};
@@ -19,6 +19,8 @@ use super::words::{Language, Words};
 use super::{GuiError, Launch, look};
 use crate::identity::PeerId;
 
+/// Points of width below which the list and a conversation do not stand side by side.
+const NARROW: f32 = 620.0;
 /// Asks that may wait for the engine to have room; a window that asks for more has gone wild.
 const BACKLOG_MAX: usize = 4_096;
 
@@ -119,6 +121,7 @@ impl Shell {
         if matches!(self.model.stage, Stage::Running(_)) {
             self.keys(ui, asks);
         }
+        self.model.follow(asks);
         self.panels(ui, asks);
     }
 
@@ -146,41 +149,82 @@ impl Shell {
         let view = View { words: &self.words, clock: &self.clock };
         let Stage::Running(me) = self.model.stage.clone() else {
             let stage = self.model.stage.clone();
-            CentralPanel::default().show(ui, |ui| start::show(ui, &mut self.start, &stage, view, asks));
+            let page = Frame::new().fill(look::palette(ui.visuals()).page).inner_margin(Margin::same(8));
+            CentralPanel::default().frame(page).show(ui, |ui| start::show(ui, &mut self.start, &stage, view, asks));
             return;
         };
-        Panel::left("peers").resizable(true).default_size(260.0).min_size(180.0).show(ui, |ui| {
-            if let Some(chosen) = peers::show(ui, &mut self.peers, &mut self.model, view, asks) {
-                self.chosen = Some(chosen);
-            }
-        });
-        if !self.model.notices.is_empty() || self.model.saved.is_some() {
+        let palette = look::palette(ui.visuals());
+        // Where there is no room for both, the list gives way to the conversation, which has the way back.
+        let narrow = ui.available_width() < NARROW;
+        self.conversation.narrow = narrow;
+        let list = Frame::new().fill(palette.panel).inner_margin(Margin::symmetric(8, 8));
+        let told = !self.model.notices.is_empty() || self.model.saved.is_some();
+        if told && narrow {
             Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
         }
-        CentralPanel::default().show(ui, |ui| match self.model.open {
+        if !narrow || self.model.open.is_none() {
+            let alone = narrow && !self.model.peers.is_empty();
+            let peers = |ui: &mut Ui| peers::show(ui, &mut self.peers, &mut self.model, view, asks);
+            let chosen = if alone {
+                CentralPanel::default().frame(list).show(ui, peers).inner
+            } else {
+                let panel = Panel::left("peers").resizable(true).default_size(300.0).size_range(220.0..=460.0);
+                panel.frame(list).show(ui, peers).inner
+            };
+            self.chosen = chosen.or(self.chosen);
+        }
+        if told && !narrow {
+            Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
+        }
+        if !narrow || self.model.open.is_some() || self.model.peers.is_empty() {
+            self.right(ui, &me, asks);
+        }
+        self.dialog(ui, &me, asks);
+    }
+
+    /// The open conversation, or what to do where there is none.
+    fn right(&mut self, ui: &mut Ui, me: &Me, asks: &mut Vec<Ask>) {
+        let view = View { words: &self.words, clock: &self.clock };
+        let palette = look::palette(ui.visuals());
+        match self.model.open {
             Some(peer) => {
-                let chosen = conversation::show(ui, &mut self.conversation, &mut self.model, peer, view, asks);
-                self.chosen = chosen.or(self.chosen);
+                // The conversation's parts have frames of their own, from edge to edge.
+                CentralPanel::default().frame(Frame::new().fill(palette.page)).show(ui, |ui| {
+                    let chosen = conversation::show(ui, &mut self.conversation, &mut self.model, peer, view, asks);
+                    self.chosen = chosen.or(self.chosen);
+                });
+                if std::mem::take(&mut self.conversation.goes_back) {
+                    self.model.leave(asks);
+                    ui.ctx().request_repaint();
+                }
             }
             None if self.model.peers.is_empty() => {
-                ui.heading(view.get("welcome-title"));
-                ui.label(view.get("welcome-about"));
-                ui.separator();
-                own_key::show(ui, &mut self.own_key, &me, view);
-                ui.separator();
-                add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks);
+                let page = Frame::new().fill(palette.page).inner_margin(Margin::same(24));
+                CentralPanel::default().frame(page).show(ui, |ui| {
+                    egui::ScrollArea::vertical().show(ui, |ui| {
+                        ui.heading(view.get("welcome-title"));
+                        ui.label(view.get("welcome-about"));
+                        ui.add_space(12.0);
+                        own_key::show(ui, &mut self.own_key, me, view);
+                        ui.separator();
+                        ui.heading(view.get("add-title"));
+                        add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks);
+                    });
+                });
             }
-            None => drop(ui.weak(view.get("conversation-none"))),
-        });
-        self.dialog(ui, &me, asks);
+            None => {
+                CentralPanel::default().frame(Frame::new().fill(palette.page)).show(ui, |ui| {
+                    paint::empty(ui, "💬", &view.get("conversation-none"), &view.get("conversation-none-about"));
+                });
+            }
+        }
     }
 
     /// What was chosen beside the conversation, above everything.
     fn dialog(&mut self, ui: &mut Ui, me: &Me, asks: &mut Vec<Ask>) {
         let view = View { words: &self.words, clock: &self.clock };
         let Some(chosen) = self.chosen else { return };
-        let dialog = Modal::new(egui::Id::unique("dialog")).show(ui.ctx(), |ui| {
-            ui.set_max_width(460.0);
+        let closes = paint::dialog(ui, "dialog", 480.0, |ui| {
             let done = match chosen {
                 peers::Chosen::Add => {
                     ui.heading(view.get("add-title"));
@@ -212,11 +256,10 @@ impl Shell {
                     peer::show(ui, &mut self.peer, &mut self.model, id, view, asks)
                 }
             };
-            let closes = ui.button(view.get("dialog-close")).clicked();
-            settle(ui);
-            closes || done
+            ui.add_space(8.0);
+            ui.button(view.get("dialog-close")).clicked() || done
         });
-        if dialog.inner || dialog.should_close() {
+        if closes {
             self.chosen = None;
             self.peer = peer::State::default();
             self.model.end_check();
@@ -300,6 +343,9 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        let mut asks = Vec::new();
+        self.shell.model.leave(&mut asks);
+        self.pass_on(asks);
         if let Some(engine) = self.engine.take() {
             engine.stop();
         }

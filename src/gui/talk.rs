@@ -164,6 +164,22 @@ pub enum Ask {
     Quit,
     /// Records, plays, or draws a clip.
     Sound(sound::Ask),
+    /// Looks for a message that an answer names; answered by [`News::Located`] where it is still there.
+    Locate {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        target: Target,
+    },
+    /// Shows a web page in the desktop's own way.
+    OpenLink(String),
+    /// Keeps what is being written, for the next start; an empty text takes it away.
+    KeepDraft {
+        /// To whom.
+        peer: PeerId,
+        /// What.
+        text: String,
+    },
 }
 
 /// What is told outside of the window.
@@ -325,6 +341,27 @@ pub enum News {
     Interrupted,
     /// Of what is recorded and played.
     Sound(sound::News),
+    /// Where a message was saved.
+    SavedAs {
+        /// Which.
+        target: Target,
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was being written before the start.
+    Draft {
+        /// To whom.
+        peer: PeerId,
+        /// What.
+        text: String,
+    },
+    /// A message that was looked for.
+    Located {
+        /// With whom.
+        peer: PeerId,
+        /// The message.
+        line: Line,
+    },
 }
 
 /// How far the start has come.

@@ -55,6 +55,16 @@ impl History {
         self.store.body(message)
     }
 
+    /// Keeps what is being written to the peer, sealed as messages are; an empty text takes it away.
+    pub fn keep_draft(&self, peer: &PeerId, text: &str) -> Result<(), StoreError> {
+        self.store.keep_draft(peer, text)
+    }
+
+    /// What was being written to the peer.
+    pub fn draft(&self, peer: &PeerId) -> Result<Option<String>, StoreError> {
+        self.store.draft(peer)
+    }
+
     /// Messages to the peer that wait for a receipt.
     pub fn pending(&self, peer: &PeerId) -> Result<u64, StoreError> {
         self.store.outgoing_pending(peer)

@@ -11,6 +11,7 @@ mod check;
 mod commit;
 mod db;
 mod error;
+mod draft;
 mod files;
 mod find;
 mod history;

@@ -44,6 +44,7 @@ impl Store {
     /// # Errors
     /// A fault of the database, or an attachment that cannot be removed.
     pub fn delete_conversation(&self, peer: &PeerId, now_ms: i64) -> Result<u64, StoreError> {
+        self.keep_draft(peer, "")?;
         self.delete_all(("peer = ?1", ""), &[peer.as_bytes()], now_ms)
     }
 

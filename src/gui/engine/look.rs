@@ -28,6 +28,10 @@ pub(super) enum Look {
     Summaries,
     /// Deletes a message here.
     Forget { peer: PeerId, target: Target },
+    /// Looks for a message.
+    Locate { peer: PeerId, target: Target },
+    /// What was being written to them.
+    Drafts(Vec<PeerId>),
 }
 
 /// Starts the reader.
@@ -70,6 +74,17 @@ fn read(history: &History, batch: Vec<Look>) -> Vec<News> {
                 summaries = true;
                 history.delete(&peer, target.direction, &target.id).map(|_| news.push(News::Gone { peer, target }))
             }
+            Look::Drafts(peers) => peers.into_iter().try_for_each(|peer| {
+                if let Some(text) = history.draft(&peer)? {
+                    news.push(News::Draft { peer, text });
+                }
+                Ok(())
+            }),
+            Look::Locate { peer, target } => history.message(&peer, target.direction, &target.id).map(|found| {
+                if let Some(message) = found {
+                    news.push(News::Located { peer, line: line(history, &message) });
+                }
+            }),
         };
         if let Err(error) = outcome {
             news.push(News::Trouble(Fault::of(&error)));

@@ -12,7 +12,7 @@ use super::look::{self, Look};
 use super::settings::File;
 use super::sound::Sound;
 use super::start::Loaded;
-use super::{End, Out, folder, notify, pictures, reach};
+use super::{End, Out, desktop, folder, notify, pictures, reach};
 use crate::config::{Config, Peer, edit};
 use crate::gui::said::Said;
 use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
@@ -82,6 +82,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
     out.stage(Stage::Running(me)).await;
     session.tell_peers().await;
     session.look(Look::Summaries).await;
+    session.look(Look::Drafts(session.peers.iter().map(|peer| peer.id).collect())).await;
     let end = session.serve(asks, &mut events).await;
     session.stop().await;
     end
@@ -269,7 +270,7 @@ impl Session {
             Ask::Forget { peer, target } => self.look(Look::Forget { peer, target }).await,
             Ask::Picture { peer, target, side_max } => self.picture(peer, target, side_max),
             Ask::Save { peer, target } => self.save(peer, target),
-            Ask::OpenFolder(path) => drop(tokio::task::spawn_blocking(move || open_folder(&path))),
+            Ask::OpenFolder(path) => drop(tokio::task::spawn_blocking(move || desktop::open_folder(&path))),
             Ask::List(path) => {
                 let out = self.out.clone();
                 tokio::spawn(async move {
@@ -300,6 +301,16 @@ impl Session {
                 }
             }
             Ask::Table(changes) => self.change_table(changes).await,
+            Ask::Locate { peer, target } => self.look(Look::Locate { peer, target }).await,
+            Ask::KeepDraft { peer, text } => {
+                // Done before the next ask, which may be the last.
+                let history = self.node.history();
+                let kept = tokio::task::spawn_blocking(move || history.keep_draft(&peer, &text)).await;
+                if let Ok(Err(error)) = kept {
+                    self.out.tell(News::Trouble(Fault::of(&error))).await;
+                }
+            }
+            Ask::OpenLink(link) => drop(tokio::task::spawn_blocking(move || desktop::open_link(&link))),
             // They belong to the start, which is over.
             Ask::MakeIdentity { .. } | Ask::Unlock(_) | Ask::TryAgain | Ask::Quit => {}
             Ask::Sound(ask) => self.sound.ask(ask),
@@ -404,7 +415,7 @@ impl Session {
                 save::message(&history, &folder, &message).map_err(|error| Fault::of(&error))
             });
             out.tell(match work.await {
-                Ok(Ok(path)) => News::Saved(path),
+                Ok(Ok(path)) => News::SavedAs { target, path },
                 Ok(Err(fault)) => News::Trouble(fault),
                 Err(died) => News::Trouble(Fault::of(&died)),
             })
@@ -481,19 +492,6 @@ impl Session {
 /// A message that was deleted while it was asked for.
 fn gone() -> Fault {
     Fault::own(Said::new("fault-gone"), "the message is gone")
-}
-
-/// The folder of a file, in the program that the desktop has for folders. Blocking.
-fn open_folder(path: &std::path::Path) {
-    let opener = match std::env::consts::OS {
-        "macos" => "open",
-        "windows" => "explorer",
-        _ => "xdg-open",
-    };
-    let folder = path.parent().unwrap_or(path);
-    if let Err(error) = std::process::Command::new(opener).arg(folder).status() {
-        tracing::debug!(%error, opener, "the folder is not shown");
-    }
 }
 
 fn row(peer: &Peer) -> PeerRow {

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::attention::Attention;
 use crate::gui::talk::Line;
 use crate::node::history::{Cursor, Direction, Kind, MessageId, Place, State, Target};
 
@@ -12,6 +13,9 @@ pub const LINES_MAX: usize = 400;
 pub const PAGE_LINES: usize = 60;
 /// Rows from an end at which the next page is asked for.
 const NEAR_ROWS: usize = 25;
+
+/// Points of the page above a message that was gone to.
+const ABOVE: f32 = 120.0;
 
 /// Where the reader is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +46,8 @@ pub struct Conversation {
     pub anchor: Anchor,
     /// The first message that was unread when the conversation was opened: the divider stands above it.
     pub unread_from: Option<Target>,
+    /// What the reader has had before his eyes.
+    pub attention: Attention,
     progress: HashMap<MessageId, (u64, u64)>,
     read_told: Option<Cursor>,
     /// Counts every change of the lines, so that what is derived from them can be kept until the next.
@@ -60,6 +66,7 @@ impl Default for Conversation {
             opened: false,
             anchor: Anchor::Bottom,
             unread_from: None,
+            attention: Attention::default(),
             progress: HashMap::new(),
             read_told: None,
             revision: 0,
@@ -138,7 +145,8 @@ impl Conversation {
 
     /// Goes to a message that a search has found: the messages from it on.
     pub fn to_line(&mut self, line: &Line) -> Option<Place> {
-        self.anchor = Anchor::At { target: line.target, above: 0.0 };
+        // with what was said before it in view
+        self.anchor = Anchor::At { target: line.target, above: -ABOVE };
         if self.row(&line.target).is_some() {
             return None;
         }
@@ -298,12 +306,27 @@ impl Conversation {
 
     /// Puts the divider above the oldest of so many unread messages, once for each time that the conversation is opened.
     pub fn mark_unread(&mut self, unread: u64) {
+        self.attention.begin();
         let unread = usize::try_from(unread).unwrap_or(usize::MAX);
         let mut theirs = self.lines.iter().rev().filter(|line| !line.is_ours() && line.kind != Kind::Deletion);
         self.unread_from = match unread {
             0 => None,
             count => theirs.nth(count - 1).or(self.lines.front()).map(|line| line.target),
         };
+    }
+
+    /// The reader is at the end of it and looks, or not.
+    pub fn look(&mut self, at_end: bool) {
+        if self.attention.look(at_end) {
+            self.unread_from = None;
+        }
+    }
+
+    /// The other side has written that: the divider moves to the first that nobody has seen.
+    pub fn came(&mut self, target: Target) {
+        if self.attention.came() {
+            self.unread_from = Some(target);
+        }
     }
 
     /// What to tell as read when rows up to `to` are seen; none where it was told.

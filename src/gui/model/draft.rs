@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use crate::gui::talk::{Outgoing, Staged};
 use crate::node::history::{MessageId, Target};
+use crate::node::limits::TEXT_BYTES_MAX;
 
 /// Files and pictures that may wait in one composer.
 pub const STAGED_MAX: usize = 16;
+
+/// Bytes of a text from which on it is told how many are left.
+pub const TEXT_NEAR: u64 = TEXT_BYTES_MAX - 4_096;
+
+/// A text is kept for the next start when it was not for so many ms.
+pub const KEEP_MS: i64 = 2_000;
 
 /// One composer's contents.
 #[derive(Default)]
@@ -21,6 +28,12 @@ pub struct Draft {
     pub staged: Vec<Arc<Staged>>,
     /// What the first picture is to hide; none while nothing is to be hidden.
     pub hide: Option<String>,
+    /// What was being written before a message is changed.
+    before: String,
+    /// The text that is kept for the next start.
+    kept: String,
+    /// Since when the text is another one.
+    changed_ms: Option<i64>,
 }
 
 // contents stay out of logs
@@ -46,7 +59,9 @@ impl Draft {
     /// Begins to change a message of ours.
     pub fn edit(&mut self, id: MessageId, text: String) {
         self.reply_to = None;
-        self.editing = Some(id);
+        if self.editing.replace(id).is_none() {
+            self.before = std::mem::take(&mut self.text);
+        }
         self.text = text;
     }
 
@@ -54,19 +69,24 @@ impl Draft {
     pub fn let_go(&mut self) {
         self.reply_to = None;
         if self.editing.take().is_some() {
-            self.text.clear();
+            self.text = std::mem::take(&mut self.before);
         }
     }
 
-    /// Bytes of the hidden text beyond what the first picture can hide.
+    /// Whether the hidden text is longer than what the first picture can hide.
     pub fn hidden_too_long(&self) -> bool {
         let capacity = self.staged.iter().find_map(|staged| super::capacity(staged)).unwrap_or(0);
         self.hide.as_ref().is_some_and(|text| text.len() > capacity)
     }
 
+    /// Whether the text is longer than a message can be.
+    pub fn text_too_long(&self) -> bool {
+        self.text.len() as u64 > TEXT_BYTES_MAX
+    }
+
     /// Whether it can be sent as it is.
     pub fn can_send(&self) -> bool {
-        !self.is_empty() && !self.hidden_too_long()
+        !self.is_empty() && !self.hidden_too_long() && !self.text_too_long()
     }
 
     /// Takes all that is to be sent, in its order; what is left is empty.
@@ -75,6 +95,8 @@ impl Draft {
             return Vec::new();
         }
         let draft = std::mem::take(self);
+        self.kept.clone_from(&draft.kept);
+        self.text.clone_from(&draft.before);
         let mut out = Vec::new();
         let mut hide = draft.hide.filter(|text| !text.is_empty());
         for staged in draft.staged {
@@ -89,6 +111,36 @@ impl Draft {
             out.push((what, draft.reply_to));
         }
         out
+    }
+
+    /// Takes what was being written before the start.
+    pub fn restore(&mut self, text: String) {
+        if self.text.is_empty() && self.editing.is_none() {
+            self.text.clone_from(&text);
+        }
+        self.kept = text;
+    }
+
+    /// The text to keep for the next start, where that is due: at once without a time. Another text for a message that was
+    /// sent is none.
+    pub fn to_keep(&mut self, now_ms: Option<i64>) -> Option<String> {
+        let text = if self.editing.is_some() { &self.before } else { &self.text };
+        if *text == self.kept || text.len() as u64 > TEXT_BYTES_MAX {
+            self.changed_ms = None;
+            return None;
+        }
+        let due = now_ms.is_none_or(|now_ms| now_ms - *self.changed_ms.get_or_insert(now_ms) >= KEEP_MS);
+        // What was sent is taken away at once.
+        (due || text.is_empty()).then(|| {
+            self.changed_ms = None;
+            self.kept.clone_from(text);
+            self.kept.clone()
+        })
+    }
+
+    /// Whether there is something to keep later.
+    pub fn waits(&self) -> bool {
+        self.changed_ms.is_some()
     }
 
     /// Takes back what could not be sent; what was written meanwhile stays.
@@ -157,6 +209,40 @@ mod tests {
     }
 
     #[test]
+    fn a_text_has_its_bound() {
+        let most = usize::try_from(TEXT_BYTES_MAX).unwrap();
+        let mut draft = Draft { text: "a".repeat(most), ..Draft::default() };
+        assert!(draft.can_send());
+        draft.text.push('a');
+        assert!(draft.text_too_long() && draft.take().is_empty());
+    }
+
+    #[test]
+    fn what_is_written_is_kept_now_and_then_and_gone_once_it_is_sent() {
+        let mut draft = Draft::default();
+        assert_eq!(draft.to_keep(Some(0)), None);
+        draft.text = "a".into();
+        assert_eq!(draft.to_keep(Some(0)), None);
+        assert!(draft.waits());
+        draft.text = "ab".into();
+        assert_eq!(draft.to_keep(Some(KEEP_MS - 1)), None);
+        assert_eq!(draft.to_keep(Some(KEEP_MS)).as_deref(), Some("ab"));
+        assert_eq!(draft.to_keep(Some(9 * KEEP_MS)), None, "it is kept");
+        draft.text = "abc".into();
+        assert_eq!(draft.to_keep(None).as_deref(), Some("abc"), "whoever leaves does not wait");
+        assert_eq!(draft.take().len(), 1);
+        assert_eq!(draft.to_keep(Some(0)).as_deref(), Some(""), "nor does what was sent");
+        draft.edit(line(1).target.id, "before".into());
+        assert_eq!(draft.to_keep(None), None, "another text for a message is no draft");
+        draft.let_go();
+        draft.restore("from the last time".into());
+        assert_eq!((draft.text.as_str(), draft.to_keep(None)), ("from the last time", None));
+        draft.text = "newer".into();
+        draft.restore("late".into());
+        assert_eq!(draft.text, "newer");
+    }
+
+    #[test]
     fn what_could_not_be_sent_comes_back_beside_what_was_written_since() {
         let mut draft = Draft { text: "new".into(), ..Draft::default() };
         draft.take_back(Some("old".into()), None);
@@ -173,5 +259,17 @@ mod tests {
         draft.edit(line(1).target.id, "before".into());
         draft.let_go();
         assert!(draft.is_empty() && draft.editing.is_none());
+        // what was being written before comes back, sent or not
+        for sends in [true, false] {
+            draft.text = "half".into();
+            draft.edit(line(1).target.id, "before".into());
+            draft.edit(line(2).target.id, "other".into());
+            if sends {
+                assert_eq!(draft.take().len(), 1);
+            } else {
+                draft.let_go();
+            }
+            assert_eq!(draft.text, "half");
+        }
     }
 }

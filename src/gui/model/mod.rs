@@ -1,7 +1,9 @@
 //! What the window knows: plain values that news are applied to. No egui, no clock, no node: the time is a parameter.
 
+pub mod attention;
 pub mod conversation;
 pub mod draft;
+pub mod extras;
 #[cfg(test)]
 mod sample;
 pub mod scroll;
@@ -64,6 +66,8 @@ pub struct Model {
     folder: Option<Option<Folder>>,
     /// What is recorded, played and drawn of clips.
     pub sound: sound::Sound,
+    /// What the conversation knows beside its messages.
+    pub extras: extras::Extras,
 }
 
 /// One peer, as the list has it.
@@ -169,6 +173,7 @@ impl Default for Model {
             check: None,
             folder: None,
             sound: sound::Sound::default(),
+            extras: extras::Extras::default(),
         }
     }
 }
@@ -203,6 +208,7 @@ impl Model {
         if self.open == Some(id) {
             return;
         }
+        self.leave(asks);
         self.open = Some(id);
         let unread = self.peer(&id).map_or(0, |peer| peer.unread);
         let talk = self.conversation(&id);
@@ -211,6 +217,14 @@ impl Model {
         }
         if let Some(place) = talk.wanted(0, 0) {
             asks.push(Ask::Page { peer: id, place });
+        }
+    }
+
+    /// Nobody looks at the open conversation any more.
+    pub fn leave(&mut self, asks: &mut Vec<Ask>) {
+        if let Some(before) = self.open.take() {
+            self.conversation(&before).attention.look(false);
+            self.keep_draft(before, None, asks);
         }
     }
 
@@ -251,7 +265,11 @@ impl Model {
 
     /// Goes to a message that was found.
     pub fn go_to(&mut self, peer: PeerId, line: &Line, asks: &mut Vec<Ask>) {
-        self.open = Some(peer);
+        if self.open != Some(peer) {
+            self.leave(asks);
+            self.open = Some(peer);
+        }
+        self.extras.mark(line.target);
         if let Some(place) = self.conversation(&peer).to_line(line) {
             asks.push(Ask::Page { peer, place });
         }
@@ -366,6 +384,7 @@ impl Model {
             News::Lines { peer, lines, arrived } => {
                 for line in lines {
                     if arrived && !line.is_ours() && line.kind.is_content() {
+                        self.conversation(&peer).came(line.target);
                         effects.push(Effect::Arrived { peer, line: line.clone() });
                     }
                     self.conversation(&peer).take_line(line);
@@ -402,6 +421,7 @@ impl Model {
             // the window's own affair
             News::Interrupted => {}
             News::Sound(news) => self.take_sound(news),
+            news @ (News::SavedAs { .. } | News::Located { .. } | News::Draft { .. }) => self.take_extra(news),
         }
         effects
     }

@@ -1,8 +1,8 @@
 //! A new peer for the table: its name, the line that it gave us, and where it is.
 
-use egui::{Button, TextEdit, Ui};
+use egui::{TextEdit, Ui};
 
-use super::{View, field, tell_fault};
+use super::{View, field, paint, tell_fault};
 use crate::config::{Address, Allow, edit};
 use crate::gui::model::Model;
 use crate::gui::talk::{Ask, Fault};
@@ -69,7 +69,7 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
         tell_fault(ui, fault, view);
     }
     let ready = key_is_good && addresses_are_good && !state.name.trim().is_empty() && state.asked.is_none();
-    if ui.add_enabled(ready, Button::new(view.get("add-add"))).clicked() {
+    if ui.add_enabled(ready, paint::primary(ui, view.get("add-add"))).clicked() {
         state.asked = Some(model.table_revision);
         model.table_fault = None;
         asks.push(Ask::Table(vec![edit::Change::Add(edit::Entry {

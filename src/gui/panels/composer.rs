@@ -1,13 +1,24 @@
 //! Where messages are written. Enter sends, Shift+Enter breaks the line; while an input method composes, Enter belongs to
 //! it alone.
 
-use egui::{Button, Event, Id, ImeEvent, Key, KeyboardShortcut, Modifiers, RichText, TextEdit, Ui};
+use egui::{
+    Align, Event, Frame, Id, ImeEvent, Key, KeyboardShortcut, Layout, Margin, Modifiers, RichText, ScrollArea, Stroke,
+    TextEdit, Ui, vec2,
+};
 
-use super::{View, recorder, size};
+use super::{View, emoji, paint, recorder, staged};
+use crate::gui::look;
 use crate::gui::model::Model;
-use crate::gui::model::capacity;
-use crate::gui::talk::Ask;
+use crate::gui::model::draft::{KEEP_MS, STAGED_MAX, TEXT_NEAR};
+use crate::gui::talk::{Ask, Line};
 use crate::identity::PeerId;
+use crate::node::history::{Kind, MessageId, Target};
+use crate::node::limits::TEXT_BYTES_MAX;
+
+/// Lines of text that are seen at once; more are scrolled.
+const LINES_MAX: f32 = 8.0;
+/// How high the buttons beside the text are.
+const BUTTONS: f32 = 36.0;
 
 /// A peer is told again that we are writing after so many ms.
 const TYPING_AGAIN_MS: i64 = 4_000;
@@ -18,6 +29,11 @@ pub struct State {
     keys: Keys,
     wants_focus: bool,
     typing_told_ms: Option<i64>,
+    staged: staged::State,
+    /// How high the text was in the last frame.
+    height: f32,
+    /// What was answered or changed in the last frame.
+    about: (Option<Target>, Option<MessageId>),
     /// A file is to be chosen.
     pub attaches: bool,
     recorder: recorder::State,
@@ -76,59 +92,134 @@ pub fn text_id(peer: &PeerId) -> Id {
 
 /// Shows the composer.
 pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, view: View<'_>, asks: &mut Vec<Ask>) {
-    ui.add_space(4.0);
-    about(ui, model, peer, view);
-    staged(ui, model, peer, view);
+    about(ui, state, model, peer, view);
+    staged::show(ui, &mut state.staged, model.draft(&peer), view);
     recorder::bar(ui, model, peer, view, asks);
     let id = text_id(&peer);
     let has_focus = ui.memory(|memory| memory.has_focus(id));
-    let entered = has_focus && ui.input_mut(|input| state.keys.take_enters(&mut input.events));
-    take_files(ui, peer, has_focus, asks);
-    let mut sends = entered;
-    ui.horizontal(|ui| {
-        let attach = view.get("composer-attach");
-        if ui.button("📎").on_hover_text(&attach).accessible_name(attach).clicked() {
+    let mut sends = has_focus && ui.input_mut(|input| state.keys.take_enters(&mut input.events));
+    take_files(ui, model, peer, has_focus, asks);
+    if has_focus {
+        keys(ui, state, model, peer);
+    }
+    // The toolkit takes the focus away at Escape: here it ends an answer, and one goes on writing.
+    if ui.memory(|memory| memory.had_focus_last_frame(id)) && ui.input(|input| input.key_pressed(Key::Escape)) {
+        model.draft(&peer).let_go();
+        state.wants_focus = true;
+    }
+    let height = state.height.max(BUTTONS);
+    let row = vec2(ui.available_width(), height);
+    ui.allocate_ui_with_layout(row, Layout::left_to_right(Align::Max), |ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        if paint::sign(ui, "📎", view.get("composer-attach")).clicked() {
             state.attaches = true;
         }
         recorder::button(ui, &mut state.recorder, model, peer, view, asks);
-        let width = (ui.available_width() - 80.0).max(80.0);
-        let draft = model.draft(&peer);
-        let rows = draft_rows(&draft.text);
-        let text = TextEdit::multiline(&mut draft.text)
-            .id(id)
-            .hint_text(view.get("composer-hint"))
-            .desired_rows(rows)
-            .desired_width(width)
-            .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter));
-        let text = ui.add(text).accessible_name(view.get("composer-hint"));
-        if std::mem::take(&mut state.wants_focus) {
-            text.request_focus();
+        if let Some(chosen) = emoji::button(ui, view) {
+            emoji::insert(ui.ctx(), id, &mut model.draft(&peer).text, chosen);
+            state.wants_focus = true;
         }
-        if text.changed() {
-            tell_typing(state, peer, !draft.text.is_empty(), view.clock.now_ms, asks);
-        }
-        if has_focus && ui.input(|input| input.key_pressed(Key::Escape)) {
-            draft.let_go();
-        }
-        sends |= ui.add_enabled(draft.can_send(), Button::new(view.get("composer-send"))).clicked();
+        let send = view.get("composer-send");
+        let told = paint::one_line(ui, RichText::new(&send), 200.0).size().x;
+        let width = (ui.available_width() - told - 2.0 * ui.spacing().button_padding.x - 12.0).max(80.0);
+        text(ui, state, model, (peer, width), view, asks);
+        ui.add_space(4.0);
+        let button = paint::primary(ui, send).corner_radius(BUTTONS / 2.0).min_size(vec2(0.0, BUTTONS));
+        sends |= ui.add_enabled(model.draft(&peer).can_send(), button).clicked();
     });
+    limits(ui, model, peer, view);
     if sends {
-        for (what, reply_to) in model.draft(&peer).take() {
-            model.send(peer, what, reply_to, asks);
-            model.conversation(&peer).unread_from = None;
-            if let Some(place) = model.conversation(&peer).to_newest() {
-                asks.push(Ask::Page { peer, place });
-            }
-        }
-        state.typing_told_ms = None;
-        state.wants_focus = true;
+        send(state, model, peer, asks);
     }
-    ui.add_space(4.0);
+    model.keep_draft(peer, Some(view.clock.now_ms), asks);
+    if model.draft(&peer).waits() {
+        ui.ctx().request_repaint_after(std::time::Duration::from_millis(KEEP_MS.unsigned_abs()));
+    }
 }
 
-/// As high as the text, within bounds.
-fn draft_rows(text: &str) -> usize {
-    text.lines().count().clamp(1, 8)
+/// Where the text is written: as high as the text, within bounds.
+fn text(
+    ui: &mut Ui,
+    state: &mut State,
+    model: &mut Model,
+    (peer, width): (PeerId, f32),
+    view: View<'_>,
+    asks: &mut Vec<Ask>,
+) {
+    let id = text_id(&peer);
+    let palette = look::palette(ui.visuals());
+    let focused = ui.memory(|memory| memory.has_focus(id));
+    let edge = if focused { Stroke::new(1.5, palette.accent_text) } else { Stroke::new(1.0, palette.line) };
+    let frame = Frame::new().fill(palette.field).stroke(edge).corner_radius(16);
+    let line = ui.text_style_height(&egui::TextStyle::Body);
+    let shown = frame.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
+        ui.set_width(width - 24.0);
+        let area = ScrollArea::vertical().id_salt("composer").max_height(line * LINES_MAX).auto_shrink([false, true]);
+        ui.vertical(|ui| area.show(ui, |ui| {
+            let draft = model.draft(&peer);
+            let edit = TextEdit::multiline(&mut draft.text)
+                .id(id)
+                .hint_text(view.get("composer-hint"))
+                .desired_rows(1)
+                .desired_width(f32::INFINITY)
+                .frame(Frame::NONE)
+                .margin(Margin::symmetric(0, 1))
+                .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter));
+            let edit = ui.add(edit).accessible_name(view.get("composer-hint"));
+            if std::mem::take(&mut state.wants_focus) {
+                edit.request_focus();
+            }
+            if edit.changed() {
+                tell_typing(state, peer, !draft.text.is_empty(), view.clock.now_ms, asks);
+            }
+        }));
+    });
+    let height = shown.response.rect.height();
+    if (state.height - height).abs() > 0.5 {
+        state.height = height;
+        ui.ctx().request_repaint();
+    }
+}
+
+/// Keys of the composer that are not part of the text.
+fn keys(ui: &Ui, state: &mut State, model: &mut Model, peer: PeerId) {
+    let empty = model.draft(&peer).is_empty() && model.draft(&peer).text.is_empty() && !state.keys.composing;
+    if empty && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::ArrowUp)) {
+        let own = |line: &&Line| line.is_ours() && line.kind == Kind::Text;
+        let last = model.conversation(&peer).lines().iter().rev().find(own);
+        let last = last.and_then(|line| Some((line.target.id, line.text.clone()?)));
+        if let Some((id, text)) = last {
+            model.draft(&peer).edit(id, text);
+        }
+    }
+}
+
+/// How near to its bounds a draft is.
+fn limits(ui: &mut Ui, model: &mut Model, peer: PeerId, view: View<'_>) {
+    let draft = model.draft(&peer);
+    let (used, room) = (draft.text.len() as u64, TEXT_BYTES_MAX);
+    if draft.text_too_long() {
+        let over = [("over", (used - room).into())];
+        ui.colored_label(ui.visuals().error_fg_color, view.words.with("composer-too-long", &over));
+    } else if used >= TEXT_NEAR {
+        ui.label(RichText::new(view.words.with("composer-left", &[("left", (room - used).into())])).small().weak());
+    }
+    if draft.staged.len() >= STAGED_MAX {
+        let told = view.words.with("composer-full", &[("count", (STAGED_MAX as u64).into())]);
+        ui.label(RichText::new(told).small().weak());
+    }
+}
+
+fn send(state: &mut State, model: &mut Model, peer: PeerId, asks: &mut Vec<Ask>) {
+    for (what, reply_to) in model.draft(&peer).take() {
+        model.send(peer, what, reply_to, asks);
+        model.conversation(&peer).unread_from = None;
+        if let Some(place) = model.conversation(&peer).to_newest() {
+            asks.push(Ask::Page { peer, place });
+        }
+    }
+    state.typing_told_ms = None;
+    state.wants_focus = true;
 }
 
 fn tell_typing(state: &mut State, peer: PeerId, active: bool, now_ms: i64, asks: &mut Vec<Ask>) {
@@ -143,13 +234,14 @@ fn tell_typing(state: &mut State, peer: PeerId, active: bool, now_ms: i64, asks:
     }
 }
 
-/// Pictures that are pasted, files that are dropped.
-fn take_files(ui: &Ui, peer: PeerId, has_focus: bool, asks: &mut Vec<Ask>) {
+/// Pictures that are pasted, files that are dropped: as many as there is room for.
+fn take_files(ui: &Ui, model: &mut Model, peer: PeerId, has_focus: bool, asks: &mut Vec<Ask>) {
+    let room = STAGED_MAX.saturating_sub(model.draft(&peer).staged.len());
     ui.input(|input| {
-        for file in &input.raw.dropped_files {
+        for file in input.raw.dropped_files.iter().take(room) {
             asks.push(Ask::Stage { peer, path: file.path().to_owned() });
         }
-        if has_focus {
+        if has_focus && room > 0 {
             for event in &input.events {
                 if let Event::PasteImage(picture) = event {
                     asks.push(Ask::StagePasted { peer, picture: picture.clone() });
@@ -160,62 +252,39 @@ fn take_files(ui: &Ui, peer: PeerId, has_focus: bool, asks: &mut Vec<Ask>) {
 }
 
 /// What is answered or changed.
-fn about(ui: &mut Ui, model: &mut Model, peer: PeerId, view: View<'_>) {
+fn about(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, view: View<'_>) {
     let answered = model.draft(&peer).reply_to;
     let quote = answered.map(|target| {
         let line = model.conversation(&peer).line(&target).cloned();
         line.map(|line| super::peers::preview(&line, view)).unwrap_or_default()
     });
     let draft = model.draft(&peer);
+    let now = (answered, draft.editing);
+    if std::mem::replace(&mut state.about, now) != now && now != (None, None) {
+        // Whoever chooses to answer wants to write, and goes on where a text ends.
+        state.wants_focus = true;
+        if now.1.is_some() {
+            emoji::to_end(ui.ctx(), text_id(&peer), &draft.text);
+        }
+    }
     let text = match (quote, draft.editing) {
         (Some(quote), _) => view.words.with("composer-answers", &[("text", quote.into())]),
         (None, Some(_)) => view.get("composer-edits"),
         (None, None) => return,
     };
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(text).small().weak());
-        if ui.small_button("✖").accessible_name(view.get("composer-let-go")).clicked() {
-            draft.let_go();
-        }
-    });
-}
-
-/// Files and pictures that go with the text, and what the first picture hides.
-fn staged(ui: &mut Ui, model: &mut Model, peer: PeerId, view: View<'_>) {
-    let draft = model.draft(&peer);
-    let mut removed = None;
-    for (at, staged) in draft.staged.iter().enumerate().filter(|(_, staged)| !recorder::shows(staged)) {
+    paint::bar(ui, false, |ui| {
         ui.horizontal(|ui| {
-            let icon = if capacity(staged).is_some() { "🖼" } else { "📄" };
-            ui.label(format!("{icon} {} · {}", staged.name, size(staged.bytes)));
-            let remove = view.words.with("composer-remove", &[("name", staged.name.clone().into())]);
-            if ui.small_button("✖").accessible_name(remove).clicked() {
-                removed = Some(at);
-            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if ui.small_button("✖").accessible_name(view.get("composer-let-go")).clicked() {
+                    draft.let_go();
+                }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    ui.add(egui::Label::new(RichText::new(text).small()).truncate());
+                });
+            });
         });
-    }
-    if let Some(at) = removed {
-        draft.staged.remove(at);
-    }
-    let Some(capacity) = draft.staged.iter().find_map(|staged| capacity(staged)) else {
-        draft.hide = None;
-        return;
-    };
-    let mut hides = draft.hide.is_some();
-    if ui.checkbox(&mut hides, view.get("composer-hide")).changed() {
-        draft.hide = hides.then(String::new);
-    }
-    if let Some(text) = &mut draft.hide {
-        let edit = TextEdit::multiline(text).desired_rows(2).hint_text(view.get("composer-hidden"));
-        ui.add(edit).accessible_name(view.get("composer-hidden"));
-        let (used, room) = (text.len() as u64, capacity as u64);
-        let told = view.words.with("composer-capacity", &[("used", used.into()), ("room", room.into())]);
-        if used > room {
-            ui.colored_label(ui.visuals().error_fg_color, told);
-        } else {
-            ui.weak(told);
-        }
-    }
+    });
+    ui.add_space(4.0);
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The keyboard: what can be done with it, in one table that is both listened to and shown.
 
-use egui::{Grid, Key, KeyboardShortcut, Modifiers, RichText, Ui};
+use egui::{Frame, Grid, Key, KeyboardShortcut, Margin, Modifiers, RichText, Ui};
 
 use super::View;
+use crate::gui::look;
 
 /// What a key does wherever the focus is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +36,16 @@ const SHORTCUTS: [(KeyboardShortcut, Action, &str); 7] = [
 ];
 
 /// Keys that the composer and the toolkit listen to.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 9] = [
     ("Enter", "key-send"),
     ("Shift+Enter", "key-line"),
     ("Tab", "key-tab"),
     ("Space", "key-space"),
     ("Esc", "key-escape"),
     ("Ctrl+V", "key-paste"),
+    ("↑", "key-edit-last"),
+    ("Tab, Space", "key-menu"),
+    ("+  −  0", "key-zoom"),
 ];
 
 /// What the keys of this frame ask for.
@@ -53,12 +57,13 @@ pub fn pressed(ui: &Ui) -> Option<Action> {
 
 /// Shows the list.
 pub fn show(ui: &mut Ui, view: View<'_>) {
-    Grid::new("keys").num_columns(2).striped(true).show(ui, |ui| {
+    Grid::new("keys").num_columns(2).spacing([18.0, 5.0]).min_row_height(22.0).show(ui, |ui| {
         let own = SHORTCUTS.iter().map(|(shortcut, _, about)| (ui.ctx().format_shortcut(shortcut), *about));
         let rows: Vec<(String, &'static str)> =
             own.chain(OTHERS.iter().map(|(keys, about)| (keys.to_string(), *about))).collect();
         for (keys, about) in rows {
-            ui.label(RichText::new(keys).monospace());
+            let cap = Frame::new().fill(look::palette(ui.visuals()).button).corner_radius(5);
+            cap.inner_margin(Margin::symmetric(7, 2)).show(ui, |ui| ui.label(RichText::new(keys).monospace().size(12.0)));
             ui.label(view.get(about));
             ui.end_row();
         }

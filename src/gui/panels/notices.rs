@@ -1,8 +1,8 @@
 //! What went wrong, until somebody has read it.
 
-use egui::{Frame, Ui};
+use egui::Ui;
 
-use super::{View, tell_fault};
+use super::{View, paint, tell_fault};
 use crate::gui::model::Model;
 use crate::gui::talk::Ask;
 
@@ -11,14 +11,9 @@ pub fn show(ui: &mut Ui, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>)
     saved(ui, model, view, asks);
     let mut read = None;
     for (at, fault) in model.notices.iter().enumerate() {
-        Frame::group(ui.style()).show(ui, |ui| {
-            ui.horizontal_wrapped(|ui| {
-                ui.vertical(|ui| tell_fault(ui, fault, view));
-                if ui.small_button("✖").accessible_name(view.get("notice-close")).clicked() {
-                    read = Some(at);
-                }
-            });
-        });
+        if one(ui, true, view, |ui| tell_fault(ui, fault, view)) {
+            read = Some(at);
+        }
     }
     if let Some(at) = read {
         model.notices.remove(at);
@@ -28,15 +23,29 @@ pub fn show(ui: &mut Ui, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>)
 /// Where a message was saved.
 fn saved(ui: &mut Ui, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) {
     let Some(path) = &model.saved else { return };
-    let mut read = false;
-    ui.horizontal_wrapped(|ui| {
-        ui.label(view.words.with("notice-saved", &[("path", path.display().to_string().into())]));
+    let read = one(ui, false, view, |ui| {
+        let place = [("path", path.display().to_string().into())];
+        ui.add(egui::Label::new(view.words.with("notice-saved", &place)).wrap());
         if ui.button(view.get("notice-open-folder")).clicked() {
             asks.push(Ask::OpenFolder(path.clone()));
         }
-        read = ui.small_button("✖").accessible_name(view.get("notice-close")).clicked();
     });
     if read {
         model.saved = None;
     }
+}
+
+/// One bar; whether somebody has read it.
+fn one(ui: &mut Ui, error: bool, view: View<'_>, add: impl FnOnce(&mut Ui)) -> bool {
+    paint::bar(ui, error, |ui| {
+        ui.horizontal_top(|ui| {
+            let room = ui.available_width() - 40.0;
+            ui.vertical(|ui| {
+                ui.set_width(room);
+                add(ui);
+            });
+            ui.small_button("✖").accessible_name(view.get("notice-close")).clicked()
+        })
+        .inner
+    })
 }

@@ -2,7 +2,7 @@
 
 use egui::{Button, Grid, RichText, TextEdit, Ui};
 
-use super::{View, field, tell_fault};
+use super::{View, field, paint, tell_fault};
 use crate::config::{Address, Allow, edit::Change};
 use crate::gui::model::Model;
 use crate::gui::model::settings::KeyState;
@@ -98,7 +98,7 @@ pub fn show(
     }
     let changes = state.changes(&row);
     let ready = good && !changes.is_empty() && state.asked.is_none();
-    if ui.add_enabled(ready, Button::new(view.get("peer-save"))).clicked() {
+    if ui.add_enabled(ready, paint::primary(ui, view.get("peer-save"))).clicked() {
         ask(state, model, changes, asks);
     }
     ui.separator();

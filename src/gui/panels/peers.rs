@@ -1,8 +1,12 @@
 //! The list: who there is, who is here, what was said last, and the search over all of it.
 
-use egui::{Align, Button, Layout, RichText, ScrollArea, TextEdit, Ui};
+use egui::text::{LayoutJob, TextFormat};
+use egui::{
+    Align, Key, Layout, Modifiers, Rect, Response, RichText, Role, ScrollArea, Sense, StrokeKind, TextEdit, TextStyle,
+    Ui, WidgetInfo, pos2, vec2,
+};
 
-use super::View;
+use super::{View, paint};
 use crate::gui::look;
 use crate::gui::model::{Model, Peer};
 use crate::gui::talk::{Ask, Line};
@@ -12,11 +16,20 @@ use crate::node::history::{Kind, State as Sent};
 /// Characters of the last message in the list.
 const PREVIEW_CHARS: usize = 40;
 
+/// How high a row of the list is.
+const ROW: f32 = 62.0;
+/// How wide a face in the list is.
+const FACE: f32 = 42.0;
+/// Characters before the first found word in what is shown of a message.
+const BEFORE_FOUND: usize = 12;
+
 /// What is typed.
 #[derive(Debug, Default)]
 pub struct State {
     words: String,
     wants_focus: bool,
+    /// The keyboard goes from the search to the first row.
+    wants_row: bool,
 }
 
 impl State {
@@ -45,63 +58,83 @@ pub enum Chosen {
 
 /// Shows the list.
 pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) -> Option<Chosen> {
+    let chosen = head(ui, view);
+    let entered = search(ui, state, model, view, asks);
+    ui.add_space(4.0);
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 2.0;
+        let words = state.words.trim().to_lowercase();
+        let mut opened = None;
+        for peer in model.peers.iter().filter(|peer| peer.row.name.to_lowercase().contains(&words)) {
+            let is_open = model.open == Some(peer.row.id);
+            let row = row(ui, peer, is_open, model.has_draft(&peer.row.id), view);
+            if std::mem::take(&mut state.wants_row) {
+                row.request_focus();
+            }
+            // Enter in the search opens the first.
+            if row.clicked() || (entered && opened.is_none()) {
+                opened = Some(peer.row.id);
+            }
+        }
+        let first = entered && opened.is_none();
+        if let Some(peer) = opened {
+            model.open(peer, asks);
+        }
+        if model.peers.is_empty() {
+            paint::empty(ui, "👥", &view.get("peers-none"), &view.get("peers-none-about"));
+        }
+        found(ui, model, first, view, asks);
+    });
+    chosen
+}
+
+fn head(ui: &mut Ui, view: View<'_>) -> Option<Chosen> {
     let mut chosen = None;
     ui.horizontal(|ui| {
         ui.heading(view.get("peers-title"));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if ui.button("➕").on_hover_text(view.get("peers-add")).accessible_name(view.get("peers-add")).clicked() {
-                chosen = Some(Chosen::Add);
-            }
-            let own = view.get("peers-own-key");
-            if ui.button("🔑").on_hover_text(&own).accessible_name(own).clicked() {
-                chosen = Some(Chosen::OwnKey);
-            }
-            let help = view.get("help-title");
-            if ui.button("❓").on_hover_text(&help).accessible_name(help).clicked() {
-                chosen = Some(Chosen::Help);
-            }
-            let settings = view.get("settings-title");
-            if ui.button("⚙").on_hover_text(&settings).accessible_name(settings).clicked() {
-                chosen = Some(Chosen::Settings);
+            ui.spacing_mut().item_spacing.x = 2.0;
+            let signs = [
+                ("➕", "peers-add", Chosen::Add),
+                ("🔑", "peers-own-key", Chosen::OwnKey),
+                ("❓", "help-title", Chosen::Help),
+                ("⚙", "settings-title", Chosen::Settings),
+            ];
+            for (sign, key, choice) in signs {
+                if paint::sign(ui, sign, view.get(key)).clicked() {
+                    chosen = Some(choice);
+                }
             }
         });
     });
-    let search =
-        TextEdit::singleline(&mut state.words).hint_text(view.get("peers-search")).desired_width(f32::INFINITY);
-    let search = ui.add(search).accessible_name(view.get("peers-search"));
+    chosen
+}
+
+/// The search; whether Enter was pressed in it.
+fn search(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) -> bool {
+    let hint = format!("🔍 {}", view.get("peers-search"));
+    let edit = TextEdit::singleline(&mut state.words).hint_text(hint).desired_width(f32::INFINITY);
+    let edit = edit.margin(egui::Margin::symmetric(10, 6));
+    let search = ui.add(edit).accessible_name(view.get("peers-search"));
     if std::mem::take(&mut state.wants_focus) {
         search.request_focus();
     }
     if search.changed() {
         model.search(&state.words, asks);
     }
-    if search.has_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
-        state.words.clear();
-        model.search("", asks);
+    if search.has_focus() {
+        if ui.input(|input| input.key_pressed(Key::Escape)) {
+            state.words.clear();
+            model.search("", asks);
+        }
+        state.wants_row = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::ArrowDown));
     }
-    ui.separator();
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-        let words = state.words.trim().to_lowercase();
-        let mut opened = None;
-        for peer in model.peers.iter().filter(|peer| peer.row.name.to_lowercase().contains(&words)) {
-            let is_open = model.open == Some(peer.row.id);
-            if row(ui, peer, is_open, model.has_draft(&peer.row.id), view).clicked() {
-                opened = Some(peer.row.id);
-            }
-        }
-        if let Some(peer) = opened {
-            model.open(peer, asks);
-        }
-        if model.peers.is_empty() {
-            ui.label(view.get("peers-none"));
-        }
-        found(ui, model, view, asks);
-    });
-    chosen
+    search.lost_focus() && !state.words.trim().is_empty() && ui.input(|input| input.key_pressed(Key::Enter))
 }
 
-/// One peer: a button of two lines. What it looks like is said in words for screen readers.
-fn row(ui: &mut Ui, peer: &Peer, is_open: bool, has_draft: bool, view: View<'_>) -> egui::Response {
+/// One peer: face, name, round trip, time, what was said last, and how much of it is new. What it looks like is said in
+/// words for screen readers.
+fn row(ui: &mut Ui, peer: &Peer, is_open: bool, has_draft: bool, view: View<'_>) -> Response {
     let presence = presence(peer, view);
     let preview = match (&peer.last, peer.is_typing(view.clock.now_ms)) {
         (_, true) => view.get("peers-typing"),
@@ -109,30 +142,71 @@ fn row(ui: &mut Ui, peer: &Peer, is_open: bool, has_draft: bool, view: View<'_>)
         (Some(line), _) => preview(line, view),
         (None, _) => presence.clone(),
     };
-    let dot =
-        if peer.is_here() { RichText::new("⏺").color(look::here(ui.visuals())) } else { RichText::new("○").weak() };
-    let name = RichText::new(&peer.row.name).strong();
-    let time = peer.last.as_ref().map(|line| view.moment(line.sent_ms)).unwrap_or_default();
-    let unread = view.words.with("peers-unread", &[("count", peer.unread.into())]);
-    let camera = if peer.has_camera() { " 📷" } else { "" };
-    let count = if peer.unread > 0 { format!(" ({})", peer.unread) } else { String::new() };
     let mut said = vec![peer.row.name.clone(), presence];
     if peer.unread > 0 {
-        said.push(unread);
+        said.push(view.words.with("peers-unread", &[("count", peer.unread.into())]));
     }
     said.push(preview.clone());
-    let width = ui.available_width();
-    let first = ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
-        let button = Button::selectable(is_open, (dot, name, RichText::new(format!("{camera}{count}")).strong()))
-            .right_text(RichText::new(time).small().weak())
-            .min_size(egui::vec2(width, 0.0));
-        let row = ui.add(button);
-        ui.add(egui::Label::new(RichText::new(preview).small().weak()).truncate().selectable(false));
-        row
-    });
-    ui.add_space(4.0);
-    first.inner.accessible_name(said.join(", "))
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), is_open, said.join(", ")));
+    if response.gained_focus() {
+        ui.scroll_to_rect(rect, None);
+    }
+    if !ui.is_rect_visible(rect) {
+        return response;
+    }
+    let palette = look::palette(ui.visuals());
+    let behind = match (is_open, response.hovered()) {
+        (true, _) => palette.selected,
+        (false, true) => palette.hovered,
+        (false, false) => palette.panel,
+    };
+    ui.painter().rect_filled(rect, 10.0, behind);
+    if response.has_focus() {
+        ui.painter().rect_stroke(rect, 10.0, ui.visuals().widgets.active.bg_stroke, StrokeKind::Inside);
+    }
+    let face = Rect::from_center_size(pos2(rect.left() + 10.0 + FACE / 2.0, rect.center().y), vec2(FACE, FACE));
+    paint::face(ui, face, &peer.row, Some(peer.is_here()), behind);
+    let inside = Rect::from_min_max(pos2(face.right() + 10.0, rect.top() + 9.0), rect.max - vec2(10.0, 9.0));
+    upper(ui, inside, peer, view);
+    lower(ui, inside, peer, &preview, has_draft, view);
+    response
+}
+
+/// Name, round trip and time.
+fn upper(ui: &Ui, inside: Rect, peer: &Peer, view: View<'_>) {
+    let palette = look::palette(ui.visuals());
+    let time = peer.last.as_ref().map(|line| view.moment(line.sent_ms)).unwrap_or_default();
+    let time = paint::one_line(ui, RichText::new(time).small().color(palette.weak), inside.width());
+    let end = inside.right() - time.size().x;
+    ui.painter().galley(pos2(end, inside.top() + 2.0), time, palette.weak);
+    let mut beside = String::new();
+    if let Some(ms) = peer.rtt_ms {
+        beside = view.words.with("peers-rtt", &[("ms", ms.into())]);
+    }
+    if peer.has_camera() {
+        beside = format!("📷 {beside}");
+    }
+    let beside = paint::one_line(ui, RichText::new(beside).small().color(palette.here), inside.width());
+    let room = end - inside.left() - beside.size().x - 14.0;
+    let name = paint::one_line(ui, RichText::new(&peer.row.name).color(palette.text), room);
+    let after = inside.left() + name.size().x + 6.0;
+    if peer.unread > 0 {
+        paint::bold(ui.painter(), inside.min, &name, palette.text);
+    } else {
+        ui.painter().galley(inside.min, name, palette.text);
+    }
+    ui.painter().galley(pos2(after, inside.top() + 2.0), beside, palette.here);
+}
+
+/// What was said last, and how much of it is new.
+fn lower(ui: &Ui, inside: Rect, peer: &Peer, preview: &str, has_draft: bool, view: View<'_>) {
+    let palette = look::palette(ui.visuals());
+    let right = pos2(inside.right(), inside.bottom() - 10.0);
+    let taken = if peer.unread > 0 { paint::badge(ui, right, peer.unread) + 8.0 } else { 0.0 };
+    let colour = if has_draft || peer.is_typing(view.clock.now_ms) { palette.accent_text } else { palette.weak };
+    let text = paint::one_line(ui, RichText::new(preview).size(13.0).color(colour), inside.width() - taken);
+    ui.painter().galley(pos2(inside.left(), inside.bottom() - text.size().y), text, colour);
 }
 
 fn presence(peer: &Peer, view: View<'_>) -> String {
@@ -163,24 +237,103 @@ pub fn preview(line: &Line, view: View<'_>) -> String {
     }
 }
 
-/// What the search has found in the messages.
-fn found(ui: &mut Ui, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) {
+/// What the search has found in the messages; `first`: the first of them is gone to.
+fn found(ui: &mut Ui, model: &mut Model, first: bool, view: View<'_>, asks: &mut Vec<Ask>) {
     let Some(found) = &model.found else { return };
-    ui.separator();
+    ui.add_space(6.0);
     let count = u64::try_from(found.lines.len()).unwrap_or(u64::MAX);
-    ui.label(match found.done {
+    let told = match found.done {
         true => view.words.with("search-found", &[("count", count.into())]),
         false => view.get("search-running"),
-    });
+    };
+    ui.label(RichText::new(told).small().weak());
     let mut chosen = None;
     for (peer, line) in found.lines.iter().rev() {
-        let Some(name) = model.peer(peer).map(|peer| peer.row.name.clone()) else { continue };
-        let text = format!("{name} · {} · {}", view.moment(line.sent_ms), preview(line, view));
-        if ui.add(Button::selectable(false, text).truncate()).clicked() {
+        let Some(name) = model.peer(peer).map(|peer| &peer.row.name) else { continue };
+        if hit(ui, name, line, &found.words, view).clicked() || (first && chosen.is_none()) {
             chosen = Some((*peer, line.clone()));
         }
     }
     if let Some((peer, line)) = chosen {
         model.go_to(peer, &line, asks);
+    }
+}
+
+/// One message that was found: with whom, when, and the words in their place.
+fn hit(ui: &mut Ui, name: &str, line: &Line, words: &str, view: View<'_>) -> Response {
+    let text = line.text.clone().or_else(|| line.name.clone()).unwrap_or_else(|| preview(line, view));
+    let (before, word, after) = around(&text, words);
+    let moment = view.moment(line.sent_ms);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 50.0), Sense::click());
+    let said = format!("{name}, {moment}, {before}{word}{after}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), &said));
+    if response.gained_focus() {
+        ui.scroll_to_rect(rect, None);
+    }
+    if !ui.is_rect_visible(rect) {
+        return response;
+    }
+    let palette = look::palette(ui.visuals());
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, 10.0, palette.hovered);
+    }
+    if response.has_focus() {
+        ui.painter().rect_stroke(rect, 10.0, ui.visuals().widgets.active.bg_stroke, StrokeKind::Inside);
+    }
+    let inside = rect.shrink2(vec2(10.0, 6.0));
+    let time = paint::one_line(ui, RichText::new(moment).small().color(palette.weak), inside.width());
+    let room = inside.width() - time.size().x - 8.0;
+    let name = paint::one_line(ui, RichText::new(name).size(13.0).color(palette.text), room);
+    ui.painter().galley(pos2(inside.right() - time.size().x, inside.top()), time, palette.weak);
+    ui.painter().galley(inside.min, name, palette.text);
+    let font = TextStyle::Small.resolve(ui.style());
+    let format = |colour| TextFormat { font_id: font.clone(), color: colour, ..TextFormat::default() };
+    let mut job = LayoutJob::default();
+    job.append(&before, 0.0, format(palette.weak));
+    job.append(&word, 0.0, TextFormat { background: palette.selection, ..format(palette.text) });
+    job.append(&after, 0.0, format(palette.weak));
+    job.wrap = egui::text::TextWrapping::truncate_at_width(inside.width());
+    let snippet = ui.painter().layout_job(job);
+    ui.painter().galley(pos2(inside.left(), inside.bottom() - snippet.size().y), snippet, palette.weak);
+    response
+}
+
+/// A text around the first of the words, in one line: what stands before it, the word, and what follows.
+fn around(text: &str, words: &str) -> (String, String, String) {
+    let chars: Vec<char> = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let lower = |c: &char| c.to_lowercase().next().unwrap_or(*c);
+    let word: Vec<char> = words.split_whitespace().next().unwrap_or_default().chars().collect();
+    let is_here = |at: &usize| {
+        let here = chars.get(*at..*at + word.len());
+        here.is_some_and(|here| here.iter().map(lower).eq(word.iter().map(lower)))
+    };
+    let found = (0..chars.len()).find(is_here).filter(|_| !word.is_empty());
+    let (at, length) = found.map_or((0, 0), |at| (at, word.len()));
+    let from = at.saturating_sub(BEFORE_FOUND);
+    let part = |from: usize, count: usize| chars.iter().skip(from).take(count).collect::<String>();
+    let before = part(from, at - from);
+    let before = if from > 0 { format!("…{before}") } else { before };
+    (before, part(at, length), part(at + length, PREVIEW_CHARS * 2))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::around;
+
+    fn parts(text: &str, words: &str) -> [String; 3] {
+        let (before, word, after) = around(text, words);
+        [before, word, after]
+    }
+
+    #[test]
+    fn found_words_are_shown_in_their_place() {
+        assert_eq!(parts("The Map is here", "map x"), ["The ", "Map", " is here"]);
+        assert_eq!(parts("明天带地图来", "地图"), ["明天带", "地图", "来"]);
+        assert_eq!(parts("aaaaaaaaaaaaaaaaaaaaz!", "z"), ["…aaaaaaaaaaaa", "z", "!"]);
+        assert_eq!(parts("nothing", "else"), ["", "", "nothing"]);
+        assert_eq!(parts("two\nlines", ""), ["", "", "two lines"]);
+        assert_eq!(parts("", "x"), ["", "", ""]);
+        assert_eq!(parts("ends in ab", "abc"), ["", "", "ends in ab"]);
     }
 }

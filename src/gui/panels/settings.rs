@@ -2,7 +2,7 @@
 
 use egui::{Button, TextEdit, Ui};
 
-use super::View;
+use super::{View, paint};
 use crate::gui::look::TEXT_SIZES;
 use crate::gui::model::Model;
 use crate::gui::model::settings::{DAY_MINUTES, Theme};
@@ -19,14 +19,14 @@ pub struct State {
 pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) {
     let before = model.settings.clone();
     let settings = &mut model.settings;
-    ui.label(view.get("settings-language"));
+    paint::section(ui, view.get("settings-language"));
     ui.horizontal(|ui| {
         ui.radio_value(&mut settings.language, None, view.get("settings-system"));
         for language in Language::ALL {
             ui.radio_value(&mut settings.language, Some(language), language.name());
         }
     });
-    ui.label(view.get("settings-theme"));
+    paint::section(ui, view.get("settings-theme"));
     ui.horizontal(|ui| {
         let themes =
             [(Theme::System, "settings-system"), (Theme::Light, "settings-light"), (Theme::Dark, "settings-dark")];
@@ -36,7 +36,7 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
             ui.radio_value(&mut settings.theme, theme, view.get(key)).accessible_name(name);
         }
     });
-    ui.label(view.get("settings-text-size"));
+    paint::section(ui, view.get("settings-text-size"));
     ui.horizontal(|ui| {
         let (smaller, larger) = (settings.text_size > 0, settings.text_size + 1 < TEXT_SIZES.len());
         let percent = TEXT_SIZES.get(settings.text_size).map_or(100.0, |size| size * 100.0).round() as u64;

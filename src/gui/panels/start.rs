@@ -2,11 +2,14 @@
 
 use std::net::SocketAddr;
 
-use egui::{Button, TextEdit, Ui};
+use egui::{TextEdit, Ui};
 use zeroize::Zeroizing;
 
-use super::{View, field, tell_fault};
+use super::{View, field, paint, tell_fault};
 use crate::gui::talk::{Ask, Fault, Stage};
+
+/// Points of width of the page's card.
+const CARD_WIDTH: f32 = 520.0;
 
 /// What is typed.
 #[derive(Default)]
@@ -34,9 +37,8 @@ impl State {
 
 /// Shows the page of a stage that is not running.
 pub fn show(ui: &mut Ui, state: &mut State, stage: &Stage, view: View<'_>, asks: &mut Vec<Ask>) {
-    egui::ScrollArea::vertical().show(ui, |ui| {
-        ui.add_space(24.0);
-        match stage {
+    egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        paint::card(ui, CARD_WIDTH, |ui| match stage {
             Stage::NoIdentity { table, only_key, fault } => {
                 identity(ui, state, (*only_key, fault.as_ref()), view, asks);
                 ui.add_space(12.0);
@@ -52,7 +54,7 @@ pub fn show(ui: &mut Ui, state: &mut State, stage: &Stage, view: View<'_>, asks:
             Stage::Broken(fault) => {
                 ui.heading(view.get("broken-title"));
                 tell_fault(ui, fault, view);
-                if ui.add_enabled(!state.waiting, Button::new(view.get("broken-again"))).clicked() {
+                if ui.add_enabled(!state.waiting, paint::primary(ui, view.get("broken-again"))).clicked() {
                     state.waiting = true;
                     asks.push(Ask::TryAgain);
                 }
@@ -61,7 +63,7 @@ pub fn show(ui: &mut Ui, state: &mut State, stage: &Stage, view: View<'_>, asks:
                 ui.label(view.get("starting"));
             }
             Stage::Running(_) => {}
-        }
+        });
     });
 }
 
@@ -100,7 +102,7 @@ fn identity(
     ui.add_space(8.0);
     let named = only_key || !state.name.trim().is_empty();
     let locked = !state.lock || (!state.phrase.is_empty() && state.phrase == state.again);
-    let make = Button::new(view.get("start-make"));
+    let make = paint::primary(ui, view.get("start-make"));
     let ready = named && locked && !state.waiting;
     let pressed = ui.add_enabled(ready && listen.is_ok(), make).clicked();
     if let Ok(listen) = listen
@@ -141,7 +143,7 @@ fn unlock(ui: &mut Ui, state: &mut State, fault: Option<&Fault>, view: View<'_>,
         tell_fault(ui, fault, view);
     }
     let ready = !state.phrase.is_empty() && !state.waiting;
-    let pressed = ui.add_enabled(ready, Button::new(view.get("locked-open"))).clicked();
+    let pressed = ui.add_enabled(ready, paint::primary(ui, view.get("locked-open"))).clicked();
     if ready && (pressed || entered) {
         state.waiting = true;
         asks.push(Ask::Unlock(std::mem::take(&mut state.phrase)));

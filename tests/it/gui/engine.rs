@@ -212,7 +212,7 @@ fn two_desks_add_each_other_and_talk_and_keep_it() {
     assert_eq!(decoded.unwrap().size.into_iter().max(), Some(64));
 
     bob.ask(Ask::Save { peer: id_a, target: picture.target });
-    let saved = bob.until("the file", |news| if let News::Saved(path) = news { Some(path) } else { None });
+    let saved = bob.until("the file", |news| if let News::SavedAs { path, .. } = news { Some(path) } else { None });
     assert_eq!(saved.parent(), Some(data_b.with_file_name("saved").as_path()));
     assert!(std::fs::read(&saved).unwrap().starts_with(b"\x89PNG"));
 

@@ -6,11 +6,13 @@ mod clip;
 mod conversation;
 mod engine;
 mod raster;
+mod reading;
 mod settings;
 mod snapshots;
 mod start;
 #[cfg(all(feature = "audio", target_os = "linux"))]
 mod voice;
+mod writing;
 
 use egui_kittest::Harness;
 use jiff::tz::TimeZone;
