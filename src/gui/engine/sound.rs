@@ -8,7 +8,7 @@ mod devices;
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 #[cfg(not(feature = "audio"))]
 use absent as devices;
@@ -42,11 +42,14 @@ pub(super) struct Sound {
     pub(super) devices: SoundSettings,
     recording: Option<Finish>,
     playing: Option<watch::Sender<Wanted>>,
+    /// Held while a device is open. What comes next waits until the one before is closed: it is not heard in a
+    /// recording, and PulseAudio takes no second stream of one connection while the first plays.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Sound {
     pub(super) fn new(history: History, out: Out, decoders: Arc<Semaphore>, devices: SoundSettings) -> Self {
-        Self { history, out, decoders, devices, recording: None, playing: None }
+        Self { history, out, decoders, devices, recording: None, playing: None, turn: Arc::default() }
     }
 
     pub(super) fn ask(&mut self, ask: Ask) {
@@ -77,8 +80,9 @@ impl Sound {
         let (finish, finishes) = watch::channel(false);
         // the one before is given up
         self.recording = Some(finish);
-        let (out, device) = (self.out.clone(), self.devices.input.clone());
+        let (out, device, turn) = (self.out.clone(), self.devices.input.clone(), self.turn.clone());
         tokio::spawn(async move {
+            let _turn = turn.lock().await;
             let clip = match devices::record(&out, ticket, device, finishes).await {
                 Ok(Some(clip)) => Ok(clip),
                 Ok(None) => return,
@@ -92,9 +96,10 @@ impl Sound {
         let (wanted, wants) = watch::channel(Wanted::default());
         // the one before ends
         self.playing = Some(wanted);
-        let (out, device) = (self.out.clone(), self.devices.output.clone());
+        let (out, device, turn) = (self.out.clone(), self.devices.output.clone(), self.turn.clone());
         let history = self.history.clone();
         tokio::spawn(async move {
+            let _turn = turn.lock().await;
             let bytes = move || match &track {
                 Track::Message(peer, target) => body(&history, peer, target),
                 Track::Draft(clip) => Ok(clip.wav.clone()),

@@ -44,8 +44,12 @@ pub(super) async fn record(
             }
             changed = finish.changed() => match changed {
                 Ok(()) => recorder.stop(),
-                // dropped, it ends, and nothing is kept
-                Err(_) => return Ok(None),
+                // nobody wants it any more
+                Err(_) => {
+                    recorder.stop();
+                    let _ = work(move || recorder.finish().map_err(fault)).await;
+                    return Ok(None);
+                }
             }
         }
     }
@@ -67,6 +71,9 @@ pub(super) async fn play(
     from_ms: u64,
     mut wanted: watch::Receiver<Wanted>,
 ) -> Result<bool, Fault> {
+    if wanted.has_changed().is_err() {
+        return Ok(false);
+    }
     let from = Duration::from_millis(from_ms);
     let opening = move || {
         let wav = wav()?;
@@ -88,7 +95,8 @@ pub(super) async fn play(
             }
             changed = wanted.changed() => {
                 if changed.is_err() {
-                    // dropped, it stops
+                    player.stop();
+                    let _ = work(move || player.finish().map_err(fault)).await;
                     return Ok(false);
                 }
                 let now = *wanted.borrow_and_update();
