@@ -446,3 +446,27 @@ key-edit-last = Change your last message, while nothing is written
 key-menu = What to do with a message: also a click with the right button
 key-zoom = Size of an opened picture, and the whole of it
 files-none = This folder has no files that are shown.
+
+# cameras
+camera-title = Cameras
+camera-back = Back to the conversation
+camera-all = All
+camera-none = No camera is chosen. Cameras are peers that run `miyu camera`.
+camera-open = Camera of { $name }: show
+camera-open-lost = Camera of { $name }, no signal: show
+camera-picture = Picture of the camera of { $name }
+camera-frame = Frame { $seq }
+camera-figures = { $width } × { $height } · { $rate } frames/s · { $lost } lost, { $late } late
+camera-latency = Latency { $whole } ms, ± { $error }: encoded { $encoded } · received { $received } · decoded { $decoded } · drawn { $drawn }
+camera-opening = Connecting to the camera …
+camera-paused = Paused
+camera-lost = No signal since { $time }: { $why }
+camera-silent = No signal since { $time }
+camera-pause = Pause
+camera-resume = Go on
+camera-full = Full screen
+camera-leave-full = Leave full screen
+camera-snapshot = Keep this picture as a file
+head-camera = Show the camera
+key-cameras = Cameras, and back
+key-full-screen = A camera over the whole screen, and back

@@ -433,3 +433,27 @@ key-edit-last = 输入框为空时编辑自己的上一条消息
 key-menu = 对消息的操作：也可以点击右键
 key-zoom = 调整已打开图片的大小，或显示整张图片
 files-none = 这个文件夹里没有可显示的文件。
+
+# 摄像头
+camera-title = 摄像头
+camera-back = 返回会话
+camera-all = 全部
+camera-none = 没有选择摄像头。运行 `miyu camera` 的联系人就是摄像头。
+camera-open = { $name } 的摄像头：查看
+camera-open-lost = { $name } 的摄像头，无信号：查看
+camera-picture = { $name } 的摄像头画面
+camera-frame = 第 { $seq } 帧
+camera-figures = { $width } × { $height } · 每秒 { $rate } 帧 · 丢失 { $lost }，迟到 { $late }
+camera-latency = 延迟 { $whole } 毫秒（± { $error }）：编码 { $encoded } · 接收 { $received } · 解码 { $decoded } · 显示 { $drawn }
+camera-opening = 正在连接摄像头……
+camera-paused = 已暂停
+camera-lost = 自 { $time } 起无信号：{ $why }
+camera-silent = 自 { $time } 起无信号
+camera-pause = 暂停
+camera-resume = 继续
+camera-full = 全屏
+camera-leave-full = 退出全屏
+camera-snapshot = 把当前画面存为文件
+head-camera = 查看摄像头
+key-cameras = 查看摄像头，或返回
+key-full-screen = 摄像头全屏，或退出

@@ -11,7 +11,7 @@ use super::model::time::Clock;
 use super::model::{Effect, Model, TYPING_MS};
 use super::panels::help::Action;
 use super::panels::{
-    View, add_peer, connection, conversation, help, notices, own_key, paint, peer, peers, settings, start,
+    View, add_peer, camera, connection, conversation, help, notices, own_key, paint, peer, peers, settings, start,
 };
 use super::said::Said;
 use super::talk::{Ask, Fault, Line, Me, News, Notification, Stage};
@@ -39,6 +39,7 @@ pub struct Shell {
     own_key: own_key::State,
     peer: peer::State,
     settings: settings::State,
+    cameras: camera::State,
     /// The table whose peers were met.
     met: u64,
     /// Messages that came since the last frame.
@@ -61,6 +62,7 @@ impl Shell {
             own_key: own_key::State::default(),
             peer: peer::State::default(),
             settings: settings::State::default(),
+            cameras: camera::State::default(),
             met: 0,
             arrived: Vec::new(),
             language,
@@ -107,6 +109,11 @@ impl Shell {
         }
     }
 
+    /// Nobody sees the window.
+    pub fn hidden(&mut self, asks: &mut Vec<Ask>) {
+        self.cameras.hide(asks);
+    }
+
     /// Shows the window's contents; what is asked for is pushed.
     pub fn show(&mut self, ui: &mut Ui, asks: &mut Vec<Ask>) {
         self.follow(ui.ctx());
@@ -127,11 +134,26 @@ impl Shell {
 
     /// What the keyboard asks for, wherever its focus is.
     fn keys(&mut self, ui: &Ui, asks: &mut Vec<Ask>) {
+        let escapes = self.cameras.is_full() && self.chosen.is_none();
+        if escapes && ui.input_mut(|input| input.consume_key(egui::Modifiers::NONE, egui::Key::Escape)) {
+            self.cameras.leave_full(ui.ctx());
+        }
         match help::pressed(ui) {
             None => {}
-            Some(Action::Search) => self.peers.focus(),
-            Some(Action::Previous) => self.model.step(-1, asks),
-            Some(Action::Next) => self.model.step(1, asks),
+            Some(Action::Search) => {
+                self.cameras.leave_full(ui.ctx());
+                self.peers.focus();
+            }
+            Some(Action::Previous) => {
+                self.cameras.close(ui.ctx());
+                self.model.step(-1, asks);
+            }
+            Some(Action::Next) => {
+                self.cameras.close(ui.ctx());
+                self.model.step(1, asks);
+            }
+            Some(Action::Cameras) => self.cameras.toggle(&self.model, ui.ctx()),
+            Some(Action::FullScreen) => self.cameras.toggle_full(&self.model, ui.ctx()),
             Some(Action::Newest) => {
                 if let Some(peer) = self.model.open
                     && let Some(place) = self.model.conversation(&peer).to_newest()
@@ -151,8 +173,30 @@ impl Shell {
             let stage = self.model.stage.clone();
             let page = Frame::new().fill(look::palette(ui.visuals()).page).inner_margin(Margin::same(8));
             CentralPanel::default().frame(page).show(ui, |ui| start::show(ui, &mut self.start, &stage, view, asks));
+            self.cameras.forget();
             return;
         };
+        self.cameras.begin();
+        match self.cameras.is_full() {
+            true => {
+                let black = Frame::new().fill(egui::Color32::BLACK);
+                CentralPanel::default().frame(black).show(ui, |ui| {
+                    camera::show_full(ui, &mut self.cameras, &self.model, view, asks);
+                });
+            }
+            false => self.sides(ui, &me, asks),
+        }
+        if let Some(peers::Chosen::Camera(peer)) = self.chosen {
+            self.cameras.open(peer);
+            self.chosen = None;
+        }
+        self.dialog(ui, &me, asks);
+        self.cameras.settle(ui.ctx(), asks);
+    }
+
+    /// The list, and beside it what is open.
+    fn sides(&mut self, ui: &mut Ui, me: &Me, asks: &mut Vec<Ask>) {
+        let view = View { words: &self.words, clock: &self.clock };
         let palette = look::palette(ui.visuals());
         // Where there is no room for both, the list gives way to the conversation, which has the way back.
         let narrow = ui.available_width() < NARROW;
@@ -162,9 +206,10 @@ impl Shell {
         if told && narrow {
             Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
         }
-        if !narrow || self.model.open.is_none() {
+        let open = self.model.open.is_some() || self.cameras.is_open();
+        if !narrow || !open {
             let alone = narrow && !self.model.peers.is_empty();
-            let peers = |ui: &mut Ui| peers::show(ui, &mut self.peers, &mut self.model, view, asks);
+            let peers = |ui: &mut Ui| peers::show(ui, &mut self.peers, &mut self.cameras, &mut self.model, view, asks);
             let chosen = if alone {
                 CentralPanel::default().frame(list).show(ui, peers).inner
             } else {
@@ -172,21 +217,29 @@ impl Shell {
                 panel.frame(list).show(ui, peers).inner
             };
             self.chosen = chosen.or(self.chosen);
+            if std::mem::take(&mut self.peers.chose) {
+                self.cameras.close(ui.ctx());
+            }
         }
         if told && !narrow {
             Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
         }
-        if !narrow || self.model.open.is_some() || self.model.peers.is_empty() {
-            self.right(ui, &me, asks);
+        if !narrow || open || self.model.peers.is_empty() {
+            self.right(ui, me, asks);
         }
-        self.dialog(ui, &me, asks);
     }
 
-    /// The open conversation, or what to do where there is none.
+    /// The cameras, the open conversation, or what to do where there is none.
     fn right(&mut self, ui: &mut Ui, me: &Me, asks: &mut Vec<Ask>) {
         let view = View { words: &self.words, clock: &self.clock };
         let palette = look::palette(ui.visuals());
         match self.model.open {
+            _ if self.cameras.is_open() => {
+                let page = Frame::new().fill(palette.page).inner_margin(Margin::same(8));
+                CentralPanel::default().frame(page).show(ui, |ui| {
+                    camera::show(ui, &mut self.cameras, &self.model, view, asks);
+                });
+            }
             Some(peer) => {
                 // The conversation's parts have frames of their own, from edge to edge.
                 CentralPanel::default().frame(Frame::new().fill(palette.page)).show(ui, |ui| {
@@ -255,6 +308,8 @@ impl Shell {
                     ui.heading(view.get("head-about"));
                     peer::show(ui, &mut self.peer, &mut self.model, id, view, asks)
                 }
+                // no dialog
+                peers::Chosen::Camera(_) => true,
             };
             ui.add_space(8.0);
             ui.button(view.get("dialog-close")).clicked() || done
@@ -327,6 +382,9 @@ impl eframe::App for App {
         // Hidden, it is told all the same what came.
         let mut asks = Vec::new();
         self.shell.tell(ctx.input(|input| input.focused), &mut asks);
+        if ctx.input(|input| input.viewport().visible()) == Some(false) {
+            self.shell.hidden(&mut asks);
+        }
         self.pass_on(asks);
     }
 

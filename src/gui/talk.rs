@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use egui::ColorImage;
 use zeroize::Zeroizing;
 
 use crate::config::edit;
+use crate::gui::model::camera::Watch;
 use crate::gui::model::settings::Settings;
 use crate::gui::said::Said;
 use crate::gui::sound;
@@ -179,6 +181,17 @@ pub enum Ask {
         peer: PeerId,
         /// What.
         text: String,
+    },
+    /// Watches these cameras and no others; pictures go onto their screens.
+    Watch(Vec<Watch>),
+    /// Keeps a picture of a camera; answered by [`News::Saved`].
+    Snapshot {
+        /// Whose it is, for the file's name.
+        name: String,
+        /// When that was, for the file's name.
+        stamp: String,
+        /// The picture as it came.
+        jpeg: Bytes,
     },
 }
 

@@ -8,6 +8,8 @@ use super::history::{BodyReader, History, Kind, Message, StoreError};
 
 /// Bytes of a body that are copied at once.
 const PIECE_BYTES: usize = 256 * 1024;
+/// Pictures of one camera that are kept within one second.
+const SNAPSHOTS_MAX: u32 = 1_000;
 
 /// Why a message did not become a file.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +70,32 @@ pub fn message(history: &History, folder: &Path, message: &Message) -> Result<Pa
     Ok(path)
 }
 
+/// Writes a picture of a camera into the folder, named after whose it is and when that was; nothing that stands there is
+/// overwritten. On the disk when this returns.
+///
+/// # Errors
+/// [`SaveError::Write`]; then there is no file.
+pub fn snapshot(folder: &Path, whose: &str, stamp: &str, jpeg: &[u8]) -> Result<PathBuf, SaveError> {
+    let stem = format!("{}-{stamp}", harmless_name(whose, "camera"));
+    let mut tried = 1;
+    let (path, mut file) = loop {
+        // several within one second
+        let name = if tried == 1 { format!("{stem}.jpg") } else { format!("{stem}-{tried}.jpg") };
+        let path = folder.join(name);
+        match create(&path) {
+            Ok(file) => break (path, file),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && tried < SNAPSHOTS_MAX => tried += 1,
+            Err(source) => return Err(SaveError::Write { path, source }),
+        }
+    };
+    let written = file.write_all(jpeg).and_then(|()| file.sync_all());
+    if let Err(source) = written {
+        let _ = std::fs::remove_file(&path);
+        return Err(SaveError::Write { path, source });
+    }
+    Ok(path)
+}
+
 fn copy(body: &BodyReader, file: &mut File, fault: impl Fn(std::io::Error) -> SaveError) -> Result<(), SaveError> {
     let mut piece = vec![0; PIECE_BYTES];
     let mut position = 0;
@@ -99,7 +127,10 @@ fn harmless(message: &Message) -> String {
         Kind::Clip => "clip.wav",
         _ => "file",
     };
-    let name = message.name.as_deref().unwrap_or(fallback);
+    harmless_name(message.name.as_deref().unwrap_or(fallback), fallback)
+}
+
+fn harmless_name(name: &str, fallback: &str) -> String {
     let kept: String = name
         .chars()
         .map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
@@ -107,4 +138,28 @@ fn harmless(message: &Message) -> String {
         .collect();
     let kept = kept.trim_start_matches('.');
     if kept.is_empty() { fallback.to_owned() } else { kept.to_owned() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_its_owners_alone_and_never_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let save = |jpeg: &[u8]| snapshot(folder.path(), "../花园 cam", "20231115-080000", jpeg).unwrap();
+        let (first, second) = (save(b"first"), save(b"second"));
+        assert_eq!(first, folder.path().join("_花园_cam-20231115-080000.jpg"));
+        assert_eq!(second, folder.path().join("_花园_cam-20231115-080000-2.jpg"));
+        assert_eq!(std::fs::read(&first).unwrap(), b"first");
+        assert_eq!(std::fs::read(&second).unwrap(), b"second");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(first.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let nowhere = snapshot(&folder.path().join("gone"), "a", "b", b"c").unwrap_err();
+        assert!(matches!(nowhere, SaveError::Write { .. }));
+    }
 }

@@ -1,6 +1,7 @@
 //! The part of the app that works: a thread with a runtime that owns the node, the history and the workers. The window
 //! asks and is told; it never waits.
 
+mod camera;
 mod desktop;
 mod folder;
 mod look;

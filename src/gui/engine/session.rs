@@ -12,7 +12,7 @@ use super::look::{self, Look};
 use super::settings::File;
 use super::sound::Sound;
 use super::start::Loaded;
-use super::{End, Out, desktop, folder, notify, pictures, reach};
+use super::{End, Out, camera, desktop, folder, notify, pictures, reach};
 use crate::config::{Config, Peer, edit};
 use crate::gui::said::Said;
 use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
@@ -77,6 +77,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         settings,
         downloads: loaded.downloads,
         sound,
+        cameras: camera::Cameras::new(out.clone()),
     };
     out.tell(News::Settings(chosen)).await;
     out.stage(Stage::Running(me)).await;
@@ -113,6 +114,7 @@ struct Session {
     settings: File,
     downloads: std::path::PathBuf,
     sound: Sound,
+    cameras: camera::Cameras,
 }
 
 impl Session {
@@ -137,7 +139,8 @@ impl Session {
     }
 
     /// The window says goodbye, and so do we.
-    async fn stop(self) {
+    async fn stop(mut self) {
+        self.cameras.stop().await;
         if let Some(search) = self.search {
             search.abort();
         }
@@ -189,6 +192,7 @@ impl Session {
             Event::Connected(link) => {
                 if let Some(peer) = self.id_of(&link.peer) {
                     self.rtt_ms.entry(peer).or_insert(None);
+                    self.cameras.is_here(&peer);
                 }
                 let suite = format!("{}, {}", link.suite, link.group);
                 let here = Presence::Here { address: link.address.to_string(), suite, camera: link.camera };
@@ -241,6 +245,7 @@ impl Session {
         if let Ok(Ok(config)) = read {
             self.peers = config.peers;
             self.sound.devices = config.sound;
+            self.cameras.follow(&self.node, &self.peers);
             self.tell_peers().await;
             self.look(Look::Summaries).await;
         }
@@ -311,6 +316,10 @@ impl Session {
                 }
             }
             Ask::OpenLink(link) => drop(tokio::task::spawn_blocking(move || desktop::open_link(&link))),
+            Ask::Watch(wanted) => self.cameras.watch(wanted, &self.node, &self.peers),
+            Ask::Snapshot { name, stamp, jpeg } => {
+                camera::snapshot(&self.out, self.downloads.clone(), name, stamp, jpeg);
+            }
             // They belong to the start, which is over.
             Ask::MakeIdentity { .. } | Ask::Unlock(_) | Ask::TryAgain | Ask::Quit => {}
             Ask::Sound(ask) => self.sound.ask(ask),
@@ -458,6 +467,7 @@ impl Session {
                 if let Err(error) = self.node.reload().await {
                     self.out.tell(News::Trouble(Fault::of(&error))).await;
                 }
+                self.cameras.follow(&self.node, &self.peers);
                 self.tell_peers().await;
                 self.look(Look::Summaries).await;
             }

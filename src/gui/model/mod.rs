@@ -1,6 +1,7 @@
 //! What the window knows: plain values that news are applied to. No egui, no clock, no node: the time is a parameter.
 
 pub mod attention;
+pub mod camera;
 pub mod conversation;
 pub mod draft;
 pub mod extras;

@@ -53,6 +53,19 @@ impl Clock {
         format!("{:02}:{:02}", time.hour(), time.minute())
     }
 
+    /// Hours, minutes and seconds.
+    pub fn seconds(&self, ms: i64) -> String {
+        let moment = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        let time = moment.to_zoned(self.zone.clone()).time();
+        format!("{:02}:{:02}:{:02}", time.hour(), time.minute(), time.second())
+    }
+
+    /// Now, as names of files have it: `20231115-080000`.
+    pub fn stamp(&self) -> String {
+        let moment = Timestamp::from_millisecond(self.now_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        moment.to_zoned(self.zone.clone()).strftime("%Y%m%d-%H%M%S").to_string()
+    }
+
     /// The minute of the day now.
     pub fn minute(&self) -> u16 {
         let moment = Timestamp::from_millisecond(self.now_ms).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -92,12 +105,14 @@ mod tests {
         assert_eq!(clock.day(clock.now_ms + 16 * HOUR), Day::Other(jiff::civil::date(2023, 11, 16)));
         assert_eq!(clock.until_midnight().as_secs(), 16 * 3600);
         assert_eq!(clock.minute(), 8 * 60);
+        assert_eq!(clock.seconds(clock.now_ms + 61_000), "08:01:01");
+        assert_eq!(clock.stamp(), "20231115-080000");
     }
 
     #[test]
     fn no_moment_panics() {
         for ms in [i64::MIN, -1, 0, i64::MAX] {
-            let _ = (clock(0).day(ms), clock(0).time(ms));
+            let _ = (clock(0).day(ms), clock(0).time(ms), clock(0).seconds(ms));
         }
     }
 }

@@ -135,6 +135,10 @@ fn head(ui: &mut Ui, state: &mut State, model: &Model, id: PeerId, view: View<'_
             if paint::sign(ui, "ℹ", view.get("head-about")).clicked() {
                 chosen = Some(Chosen::Peer(id));
             }
+            let camera = view.get("head-camera");
+            if peer.has_camera() && ui.button("📷").on_hover_text(&camera).accessible_name(camera).clicked() {
+                chosen = Some(Chosen::Camera(id));
+            }
             if !peer.is_here() && ui.button(view.get("head-why")).clicked() {
                 chosen = Some(Chosen::Connection(id));
             }

@@ -22,10 +22,14 @@ pub enum Action {
     Settings,
     /// This page.
     Help,
+    /// The cameras, or back from them.
+    Cameras,
+    /// A camera over the whole screen, or no longer.
+    FullScreen,
 }
 
 /// Keys, what they do, and what that is called.
-const SHORTCUTS: [(KeyboardShortcut, Action, &str); 7] = [
+const SHORTCUTS: [(KeyboardShortcut, Action, &str); 9] = [
     (KeyboardShortcut::new(Modifiers::COMMAND, Key::F), Action::Search, "key-search"),
     (KeyboardShortcut::new(Modifiers::ALT, Key::ArrowUp), Action::Previous, "key-previous"),
     (KeyboardShortcut::new(Modifiers::ALT, Key::ArrowDown), Action::Next, "key-next"),
@@ -33,6 +37,8 @@ const SHORTCUTS: [(KeyboardShortcut, Action, &str); 7] = [
     (KeyboardShortcut::new(Modifiers::COMMAND, Key::N), Action::Add, "key-add"),
     (KeyboardShortcut::new(Modifiers::COMMAND, Key::Comma), Action::Settings, "key-settings"),
     (KeyboardShortcut::new(Modifiers::NONE, Key::F1), Action::Help, "key-help"),
+    (KeyboardShortcut::new(Modifiers::COMMAND, Key::D), Action::Cameras, "key-cameras"),
+    (KeyboardShortcut::new(Modifiers::NONE, Key::F11), Action::FullScreen, "key-full-screen"),
 ];
 
 /// Keys that the composer and the toolkit listen to.

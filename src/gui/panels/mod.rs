@@ -3,6 +3,7 @@
 
 pub mod add_peer;
 pub mod bubble;
+pub mod camera;
 pub mod clip;
 pub mod composer;
 pub mod connection;
@@ -23,6 +24,7 @@ pub mod recorder;
 pub mod settings;
 pub mod staged;
 pub mod start;
+mod tile;
 
 use egui::{RichText, TextEdit, Ui};
 

@@ -6,7 +6,7 @@ use egui::{
     Ui, WidgetInfo, pos2, vec2,
 };
 
-use super::{View, paint};
+use super::{View, camera, paint};
 use crate::gui::look;
 use crate::gui::model::{Model, Peer};
 use crate::gui::talk::{Ask, Line};
@@ -30,6 +30,8 @@ pub struct State {
     wants_focus: bool,
     /// The keyboard goes from the search to the first row.
     wants_row: bool,
+    /// Whether a conversation was chosen, the one that is open too.
+    pub chose: bool,
 }
 
 impl State {
@@ -54,11 +56,20 @@ pub enum Chosen {
     Peer(PeerId),
     /// What stands between us and a peer is to be looked at.
     Connection(PeerId),
+    /// A peer's camera is to be shown.
+    Camera(PeerId),
 }
 
 /// Shows the list.
-pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, asks: &mut Vec<Ask>) -> Option<Chosen> {
-    let chosen = head(ui, view);
+pub fn show(
+    ui: &mut Ui,
+    state: &mut State,
+    cameras: &mut camera::State,
+    model: &mut Model,
+    view: View<'_>,
+    asks: &mut Vec<Ask>,
+) -> Option<Chosen> {
+    let mut chosen = head(ui, view);
     let entered = search(ui, state, model, view, asks);
     ui.add_space(4.0);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -75,15 +86,19 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
             if row.clicked() || (entered && opened.is_none()) {
                 opened = Some(peer.row.id);
             }
+            if peer.has_camera() && camera::thumbnail(ui, cameras, peer, view) {
+                chosen = Some(Chosen::Camera(peer.row.id));
+            }
         }
         let first = entered && opened.is_none();
         if let Some(peer) = opened {
+            state.chose = true;
             model.open(peer, asks);
         }
         if model.peers.is_empty() {
             paint::empty(ui, "👥", &view.get("peers-none"), &view.get("peers-none-about"));
         }
-        found(ui, model, first, view, asks);
+        state.chose |= found(ui, model, first, view, asks);
     });
     chosen
 }
@@ -237,9 +252,9 @@ pub fn preview(line: &Line, view: View<'_>) -> String {
     }
 }
 
-/// What the search has found in the messages; `first`: the first of them is gone to.
-fn found(ui: &mut Ui, model: &mut Model, first: bool, view: View<'_>, asks: &mut Vec<Ask>) {
-    let Some(found) = &model.found else { return };
+/// What the search has found in the messages; `first`: the first of them is gone to. Whether one was chosen.
+fn found(ui: &mut Ui, model: &mut Model, first: bool, view: View<'_>, asks: &mut Vec<Ask>) -> bool {
+    let Some(found) = &model.found else { return false };
     ui.add_space(6.0);
     let count = u64::try_from(found.lines.len()).unwrap_or(u64::MAX);
     let told = match found.done {
@@ -254,9 +269,10 @@ fn found(ui: &mut Ui, model: &mut Model, first: bool, view: View<'_>, asks: &mut
             chosen = Some((*peer, line.clone()));
         }
     }
-    if let Some((peer, line)) = chosen {
-        model.go_to(peer, &line, asks);
+    if let Some((peer, line)) = &chosen {
+        model.go_to(*peer, line, asks);
     }
+    chosen.is_some()
 }
 
 /// One message that was found: with whom, when, and the words in their place.

@@ -4,10 +4,12 @@
 //! data ended early), and a camera frame that is partly invented is worse than one frame less.
 
 mod cutter;
+mod live;
 mod tables;
 mod yuv;
 
 pub use cutter::{Cutter, FRAME_BYTES_MAX, SEGMENTS_MAX};
+pub use live::{LiveDecoder, RGBA_BYTES};
 pub use tables::with_huffman_tables;
 pub use turbojpeg::TransformOp as Transformation;
 pub(crate) use yuv::bytes as yuv_bytes;

@@ -18,7 +18,7 @@ use crate::support::PATIENCE;
 /// An engine without a window.
 pub(super) struct Desk {
     pub(super) engine: Engine,
-    woken: mpsc::Receiver<()>,
+    pub(super) woken: mpsc::Receiver<()>,
 }
 
 impl Desk {

@@ -1,5 +1,6 @@
 //! The desktop app, headless: catalogues, panels in both languages, the engine with real nodes.
 
+mod camera;
 mod catalogue;
 #[cfg(feature = "audio")]
 mod clip;
