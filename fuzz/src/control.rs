@@ -140,6 +140,7 @@ async fn turn(theatre: &mut Theatre, seat: &mut Seat, expected: &mut Expected) {
     while let Some(event) = theatre.stage.event() {
         match event {
             Event::Typing { active, .. } => typing.push(active),
+            Event::Published { .. } => {}
             other => panic!("told unasked: {other:?}"),
         }
     }

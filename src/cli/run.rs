@@ -207,7 +207,7 @@ fn link_news(event: &Event, printer: &Printer) {
                 format!("the table has changed; {}", parts.join("; "))
             });
         }
-        Event::Typing { .. } | Event::Progress { .. } => {}
+        Event::Typing { .. } | Event::Progress { .. } | Event::Published { .. } => {}
         Event::Message(_) | Event::Delivered { .. } | Event::Failed { .. } | Event::Read { .. } => {}
     }
 }

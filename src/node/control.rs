@@ -111,7 +111,10 @@ fn take(shared: &Arc<Shared>, link: &Arc<Link>, control: Control) {
             link.tell(Control::Pong(Pong { number: ping.number, received_at_us: now, replied_at_us: now_us() }));
         }
         Control::Pong(pong) => link.pong(&pong),
-        Control::Presence(presence) => link.set_camera(presence.camera),
+        Control::Presence(presence) => {
+            link.set_camera(presence.camera);
+            shared.tell_camera(&link.peer);
+        }
         Control::Typing(typing) => {
             shared.emit(Event::Typing { peer: link.peer.name.clone(), active: typing.active });
         }

@@ -318,6 +318,11 @@ impl Links {
         lock(&self.list).iter().rev().find(|link| link.peer.id == *peer && link.receives && link.is_fresh()).cloned()
     }
 
+    /// Whether the peer publishes a camera over one of its links.
+    pub(super) fn with_camera(&self, peer: &PeerId) -> bool {
+        lock(&self.list).iter().any(|link| link.peer.id == *peer && link.camera.load(Ordering::Relaxed))
+    }
+
     /// The newest link to a process of the peer that publishes a camera, else the best one: it will say why not.
     pub(super) fn best_camera(&self, peer: &PeerId) -> Option<Arc<Link>> {
         let with_camera = lock(&self.list)

@@ -1,6 +1,7 @@
 //! The tasks of a node: commands, links and their ends, who is dialled when.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use quinn::{RecvStream, SendStream};
@@ -257,7 +258,11 @@ pub(super) fn start_link(
     let Prepared { link, queue, first } = prepared;
     let (send, recv) = control_streams;
     if first {
-        shared.emit(Event::Connected(link.info()));
+        let info = link.info();
+        link.peer.state.camera_told.store(info.camera, Ordering::Relaxed);
+        shared.emit(Event::Connected(info));
+    } else {
+        shared.tell_camera(&link.peer);
     }
     tokio::spawn(control::write(shared.clone(), link.clone(), send, queue));
     tokio::spawn(control::read(shared.clone(), link.clone(), recv));
@@ -283,7 +288,9 @@ async fn tell_end(shared: Arc<Shared>, link: Arc<Link>) {
     let lasted_s = link.since.elapsed().as_secs();
     let words = one_line(&reason.to_string());
     info!(peer = %link.peer.name, reason = words, lasted_s, "link down");
-    if last && !shared.is_stopped() {
+    if !last {
+        shared.tell_camera(&link.peer);
+    } else if !shared.is_stopped() {
         let reason = match reason {
             quinn::ConnectionError::TimedOut => "nothing heard for 12 s".to_owned(),
             quinn::ConnectionError::ApplicationClosed(frame) if frame.reason.is_empty() => "closed".to_owned(),

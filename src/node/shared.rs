@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::mem::Discriminant;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -105,6 +106,8 @@ pub(super) struct PeerState {
     /// Pictures of the peer that are decoded, or wait for their turn among the peers: one, so that a peer that sends
     /// many holds up another one by one picture at most.
     pub(super) decoding: Semaphore,
+    /// Whether our side was told that the peer publishes a camera.
+    pub(super) camera_told: AtomicBool,
 }
 
 impl PeerState {
@@ -121,6 +124,7 @@ impl PeerState {
             read: watch::Sender::new(None),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
             decoding: Semaphore::new(1),
+            camera_told: AtomicBool::new(false),
         }
     }
 }
@@ -178,7 +182,10 @@ impl Shared {
     /// some, and finds in the history what it missed. What passes by itself has half of the room: a peer that floods us
     /// with it costs no other peer's message its event.
     pub(super) fn emit(&self, event: Event) {
-        let passing = matches!(event, Event::Progress { .. } | Event::Typing { .. } | Event::Camera { .. });
+        let passing = matches!(
+            event,
+            Event::Progress { .. } | Event::Typing { .. } | Event::Camera { .. } | Event::Published { .. }
+        );
         if passing && self.events.capacity() <= super::EVENTS_MAX / 2 {
             return;
         }
@@ -186,6 +193,14 @@ impl Shared {
             && !passing
         {
             warn!("the listener does not keep up, it misses an event; the history has every message");
+        }
+    }
+
+    /// Tells whether a peer publishes a camera over one of its links, where that is not what was told last.
+    pub(super) fn tell_camera(&self, peer: &Entry) {
+        let camera = self.links.with_camera(&peer.id);
+        if peer.state.camera_told.swap(camera, Ordering::Relaxed) != camera {
+            self.emit(Event::Published { peer: peer.name.clone(), camera });
         }
     }
 

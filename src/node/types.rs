@@ -286,6 +286,13 @@ pub enum Event {
         /// Whether it is writing.
         active: bool,
     },
+    /// A peer that is connected publishes a camera from now on, or no longer.
+    Published {
+        /// Name in the table.
+        peer: String,
+        /// Whether it does.
+        camera: bool,
+    },
     /// The camera has a signal, or none and why. Told at each change.
     Camera {
         /// What it captures.
