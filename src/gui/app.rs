@@ -84,7 +84,7 @@ impl Shell {
     /// Tells of messages that nobody sees.
     fn tell(&mut self, focused: bool, asks: &mut Vec<Ask>) {
         for (id, line) in std::mem::take(&mut self.arrived) {
-            let seen = focused && self.model.open == Some(id);
+            let seen = focused && self.model.open == Some(id) && !self.cameras.is_open();
             let minute = self.clock.minute();
             let Some(peer) = self.model.peer(&id).filter(|_| self.model.settings.tells_of(&line, minute, seen)) else {
                 continue;

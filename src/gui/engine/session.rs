@@ -20,7 +20,7 @@ use crate::gui::told;
 use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
 use crate::node::history::{Direction, Target};
 use crate::node::limits::PICTURE_BYTES_MAX;
-use crate::node::{Draft, DraftKind, Event, MessageId, Node, Role, Settings, save};
+use crate::node::{Draft, DraftKind, Event, LinkInfo, MessageId, Node, Role, Settings, save};
 
 /// Round trips are measured this often.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -187,22 +187,30 @@ impl Session {
         }
     }
 
+    async fn here(&mut self, link: LinkInfo) {
+        if let Some(peer) = self.id_of(&link.peer) {
+            self.rtt_ms.entry(peer).or_insert(None);
+            self.cameras.is_here(&peer);
+        }
+        let suite = format!("{}, {}", link.suite, link.group);
+        let here = Presence::Here { address: link.address.to_string(), suite, camera: link.camera };
+        self.presence(&link.peer, here).await;
+    }
+
     async fn event(&mut self, event: Event) {
         match event {
-            Event::Connected(link) => {
-                if let Some(peer) = self.id_of(&link.peer) {
-                    self.rtt_ms.entry(peer).or_insert(None);
-                    self.cameras.is_here(&peer);
-                }
-                let suite = format!("{}, {}", link.suite, link.group);
-                let here = Presence::Here { address: link.address.to_string(), suite, camera: link.camera };
-                self.presence(&link.peer, here).await;
-            }
+            Event::Connected(link) => self.here(link).await,
             Event::Disconnected { peer, reason } => {
                 if let Some(peer) = self.id_of(&peer) {
                     self.rtt_ms.remove(&peer);
                 }
                 self.presence(&peer, Presence::Away(Some(told::away(reason)))).await;
+            }
+            Event::Published { peer, camera } => {
+                let links = self.node.status().links;
+                if let Some(link) = links.into_iter().find(|link| link.peer == peer) {
+                    self.here(LinkInfo { camera, ..link }).await;
+                }
             }
             Event::DialFailed { peer, error } => {
                 let fault = Fault::of(&error);

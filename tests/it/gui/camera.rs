@@ -111,7 +111,7 @@ fn a_camera_in_the_list_is_watched_small_and_opens_the_view() {
         window.get_by_label(&words.get("camera-back")).click();
         window.run();
         assert_eq!(how(&watched(&mut window)), [(bob.id, Quality::Thumbnail)]);
-        assert!(!shows(&window, &words.get("camera-title")));
+        assert!(!shows(&window, &words.get("camera-back")));
     }
 }
 
@@ -357,6 +357,24 @@ fn number(shot: &Shot) -> u64 {
     let [width, height] = shot.image.size.map(|side| u32::try_from(side).unwrap());
     let data = shot.image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
     read_back(&Rgb::new(width, height, data).unwrap()).expect("the number is readable").frame
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_is_published_later_is_in_the_list() {
+    let mut scene = Scene::new(ALL).await;
+    let id = scene.id;
+    let camera = |desk: &mut Desk, wanted: bool| {
+        desk.until("the presence", |news| match news {
+            News::Presence { peer, presence: Presence::Here { camera, .. } } => {
+                (peer == id && camera == wanted).then_some(())
+            }
+            _ => None,
+        });
+    };
+    camera(&mut scene.desk, false);
+    scene.film(SourceSpec::Test).await;
+    camera(&mut scene.desk, true);
+    scene.desk.engine.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
