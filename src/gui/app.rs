@@ -21,6 +21,8 @@ use crate::identity::PeerId;
 
 /// Points of width below which the list and a conversation do not stand side by side.
 const NARROW: f32 = 620.0;
+/// Points of width from which on the first page has two columns.
+const COLUMNS: f32 = 600.0;
 /// Asks that may wait for the engine to have room; a window that asks for more has gone wild.
 const BACKLOG_MAX: usize = 4_096;
 
@@ -258,10 +260,18 @@ impl Shell {
                         ui.heading(view.get("welcome-title"));
                         ui.label(view.get("welcome-about"));
                         ui.add_space(12.0);
-                        own_key::show(ui, &mut self.own_key, me, view);
-                        ui.separator();
-                        ui.heading(view.get("add-title"));
-                        add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks);
+                        // What is given stands beside what is asked for, where there is room for both.
+                        let columns = if ui.available_width() < COLUMNS { 1 } else { 2 };
+                        ui.columns(columns, |columns| {
+                            if let [first, ..] = columns {
+                                first.heading(view.get("own-key-title"));
+                                own_key::show(first, &mut self.own_key, me, view);
+                            }
+                            if let [.., last] = columns {
+                                last.heading(view.get("add-title"));
+                                add_peer::show(last, &mut self.add_peer, &mut self.model, view, asks);
+                            }
+                        });
                     });
                 });
             }

@@ -241,8 +241,12 @@ fn colours(mut visuals: Visuals, palette: &Palette) -> Visuals {
     visuals.window_stroke = line;
     visuals.window_corner_radius = CornerRadius::same(14);
     visuals.menu_corner_radius = CornerRadius::same(10);
-    visuals.popup_shadow =
-        Shadow { offset: [0, 4], blur: 16, spread: 0, color: Color32::from_black_alpha(if visuals.dark_mode { 110 } else { 36 }) };
+    visuals.popup_shadow = Shadow {
+        offset: [0, 4],
+        blur: 16,
+        spread: 0,
+        color: Color32::from_black_alpha(if visuals.dark_mode { 110 } else { 36 }),
+    };
     visuals.window_shadow = visuals.popup_shadow;
     visuals
 }

@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn nothing_but_web_pages_is_opened() {
         assert!(is_web("https://example.org/a?b=c&d#e") && is_web("http://10.0.0.2:80/"));
-        for link in ["", "file:///etc/passwd", "/bin/sh", "https", "javascript:alert(1)", "http://a b", "https://a\"b", "-x"] {
+        for link in
+            ["", "file:///etc/passwd", "/bin/sh", "https", "javascript:alert(1)", "http://a b", "https://a\"b", "-x"]
+        {
             assert!(!is_web(link), "{link}");
         }
     }

@@ -427,8 +427,7 @@ impl Session {
                 let fault = |error: crate::node::history::StoreError| Fault::of(&error);
                 let found = history.message(&peer, target.direction, &target.id).map_err(fault)?;
                 let message = found.ok_or_else(gone)?;
-                std::fs::create_dir_all(&folder)
-                    .map_err(|error| Fault::file("fault-file-write", &folder, &error))?;
+                std::fs::create_dir_all(&folder).map_err(|error| Fault::file("fault-file-write", &folder, &error))?;
                 save::message(&history, &folder, &message).map_err(|error| Fault::of(&error))
             });
             out.tell(match work.await {

@@ -281,7 +281,8 @@ fn progress(ui: &mut Ui, model: &mut Model, (peer, line): (PeerId, &Line), view:
     if !matches!(line.state, Sent::Queued | Sent::Sending) || !line.is_ours() {
         return;
     }
-    let Some((sent, total)) = model.conversation(&peer).progress(&line.target.id).filter(|(_, total)| *total > 0) else {
+    let Some((sent, total)) = model.conversation(&peer).progress(&line.target.id).filter(|(_, total)| *total > 0)
+    else {
         return;
     };
     let palette = look::palette(ui.visuals());
@@ -312,7 +313,8 @@ fn reactions(ui: &mut Ui, model: &mut Model, (peer, line): (PeerId, &Line), view
             let ours = reaction.direction == Direction::Out;
             let whose = view.get(if ours { "reaction-ours" } else { "reaction-theirs" });
             let said = format!("{}, {whose}", reaction.text);
-            let pill = Button::selectable(ours, RichText::new(&reaction.text)).corner_radius(12).frame_when_inactive(true);
+            let pill =
+                Button::selectable(ours, RichText::new(&reaction.text)).corner_radius(12).frame_when_inactive(true);
             if ui.add(pill).on_hover_text(&whose).accessible_name(said).clicked() {
                 let text = if ours { String::new() } else { reaction.text.clone() };
                 model.send(peer, Outgoing::React(line.target, text), None, asks);
@@ -334,7 +336,8 @@ fn foot(ui: &mut Ui, line: &Line, view: View<'_>) {
     let palette = look::palette(ui.visuals());
     let galley = paint::one_line(ui, RichText::new(seen).small().color(palette.weak), ui.available_width());
     let needs = galley.size().x + if state.is_some() { paint::STATE_WIDTH + 4.0 } else { 0.0 };
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.min_rect().width().max(needs), galley.size().y), Sense::hover());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.min_rect().width().max(needs), galley.size().y), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, parts.join(" · ")));
     let left = rect.right() - needs;
     ui.painter().galley(pos2(left, rect.top()), galley, palette.weak);

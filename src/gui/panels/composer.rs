@@ -155,24 +155,26 @@ fn text(
     let shown = frame.inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| {
         ui.set_width(width - 24.0);
         let area = ScrollArea::vertical().id_salt("composer").max_height(line * LINES_MAX).auto_shrink([false, true]);
-        ui.vertical(|ui| area.show(ui, |ui| {
-            let draft = model.draft(&peer);
-            let edit = TextEdit::multiline(&mut draft.text)
-                .id(id)
-                .hint_text(view.get("composer-hint"))
-                .desired_rows(1)
-                .desired_width(f32::INFINITY)
-                .frame(Frame::NONE)
-                .margin(Margin::symmetric(0, 1))
-                .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter));
-            let edit = ui.add(edit).accessible_name(view.get("composer-hint"));
-            if std::mem::take(&mut state.wants_focus) {
-                edit.request_focus();
-            }
-            if edit.changed() {
-                tell_typing(state, peer, !draft.text.is_empty(), view.clock.now_ms, asks);
-            }
-        }));
+        ui.vertical(|ui| {
+            area.show(ui, |ui| {
+                let draft = model.draft(&peer);
+                let edit = TextEdit::multiline(&mut draft.text)
+                    .id(id)
+                    .hint_text(view.get("composer-hint"))
+                    .desired_rows(1)
+                    .desired_width(f32::INFINITY)
+                    .frame(Frame::NONE)
+                    .margin(Margin::symmetric(0, 1))
+                    .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter));
+                let edit = ui.add(edit).accessible_name(view.get("composer-hint"));
+                if std::mem::take(&mut state.wants_focus) {
+                    edit.request_focus();
+                }
+                if edit.changed() {
+                    tell_typing(state, peer, !draft.text.is_empty(), view.clock.now_ms, asks);
+                }
+            })
+        });
     });
     let height = shown.response.rect.height();
     if (state.height - height).abs() > 0.5 {

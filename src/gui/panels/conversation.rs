@@ -6,10 +6,10 @@ use super::files::Choice;
 use super::peers::Chosen;
 use super::{View, bubble, composer, files, link, paint, picture};
 use crate::gui::look;
-use crate::gui::model::{Model, Peer};
 use crate::gui::model::conversation::Anchor;
 use crate::gui::model::scroll::Heights;
 use crate::gui::model::settings::KeyState;
+use crate::gui::model::{Model, Peer};
 use crate::gui::talk::{Ask, Line, Presence};
 use crate::identity::PeerId;
 
@@ -150,9 +150,7 @@ fn head(ui: &mut Ui, state: &mut State, model: &Model, id: PeerId, view: View<'_
                     let colour = ui.visuals().text_color();
                     let (rect, response) = ui.allocate_exact_size(name.size(), egui::Sense::hover());
                     paint::bold(ui.painter(), rect.min, &name, colour);
-                    response.widget_info(|| {
-                        egui::WidgetInfo::labeled(egui::Role::Heading, true, &peer.row.name)
-                    });
+                    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Heading, true, &peer.row.name));
                     response.on_hover_text(&peer.row.name);
                     if key_state == KeyState::Verified {
                         let colour = look::here(ui.visuals());
@@ -238,9 +236,7 @@ fn page(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, view: V
     }
     let focused = ui.input(|input| input.focused);
     talk.look(focused && !away);
-    if focused
-        && let Some(up_to) = talk.seen(drawn.last)
-    {
+    if focused && let Some(up_to) = talk.seen(drawn.last) {
         asks.push(Ask::Read { peer, up_to });
     }
     if away {
@@ -314,7 +310,8 @@ fn is_group(before: &Line, line: &Line) -> bool {
 fn day(ui: &mut Ui, text: &str) {
     let palette = look::palette(ui.visuals());
     let galley = paint::one_line(ui, RichText::new(text).small().color(palette.weak), ui.available_width());
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y + 6.0), egui::Sense::hover());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(ui.available_width(), galley.size().y + 6.0), egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, text));
     let pill = Rect::from_center_size(rect.center(), galley.size() + vec2(20.0, 6.0));
     ui.painter().rect_filled(pill, pill.height() / 2.0, palette.hovered);
@@ -339,7 +336,11 @@ fn divider(ui: &mut Ui, text: &str) {
 fn mark(ui: &Ui, model: &mut Model, line: &Line, size: egui::Vec2, view: View<'_>) -> bool {
     let Some(left_ms) = model.extras.marked(&line.target, view.clock.now_ms) else { return false };
     let rect = Rect::from_min_size(ui.cursor().min, size);
-    ui.painter().rect_filled(rect.expand2(vec2(f32::from(PAGE_MARGIN), 3.0)), 0.0, look::palette(ui.visuals()).selection);
+    ui.painter().rect_filled(
+        rect.expand2(vec2(f32::from(PAGE_MARGIN), 3.0)),
+        0.0,
+        look::palette(ui.visuals()).selection,
+    );
     ui.ctx().request_repaint_after(std::time::Duration::from_millis(left_ms.unsigned_abs()));
     true
 }

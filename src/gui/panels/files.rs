@@ -14,9 +14,6 @@ const LIST_HEIGHT: f32 = 340.0;
 /// Points of one of them.
 const ROW: f32 = 30.0;
 
-/// Points of the whole.
-const SIZE: egui::Vec2 = egui::vec2(520.0, 490.0);
-
 /// What is typed.
 #[derive(Debug, Default)]
 pub struct State {

@@ -69,7 +69,8 @@ pub fn show(ui: &mut Ui, view: View<'_>) {
             own.chain(OTHERS.iter().map(|(keys, about)| (keys.to_string(), *about))).collect();
         for (keys, about) in rows {
             let cap = Frame::new().fill(look::palette(ui.visuals()).button).corner_radius(5);
-            cap.inner_margin(Margin::symmetric(7, 2)).show(ui, |ui| ui.label(RichText::new(keys).monospace().size(12.0)));
+            cap.inner_margin(Margin::symmetric(7, 2))
+                .show(ui, |ui| ui.label(RichText::new(keys).monospace().size(12.0)));
             ui.label(view.get(about));
             ui.end_row();
         }

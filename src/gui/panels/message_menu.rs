@@ -1,7 +1,8 @@
 //! What can be done with a message: a menu beside it, which a click with the other button opens too.
 
 use egui::{
-    Align2, Button, FontId, Id, Key, Popup, PopupCloseBehavior, Rect, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Align2, Button, FontId, Id, Key, Popup, PopupCloseBehavior, Rect, Role, Sense, TextEdit, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
 };
 
 use super::{View, message_text};

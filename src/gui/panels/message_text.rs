@@ -87,7 +87,11 @@ fn piece(ui: &mut Ui, text: &str) -> Option<String> {
     let pointed = response.hover_pos().filter(|_| !links.is_empty()).and_then(|pointer| {
         let inside = pointer - place;
         // The nearest character is told for any place: it has to lie under the pointer.
-        galley.rows.iter().any(|row| row.rect().contains(inside.to_pos2())).then(|| galley.cursor_from_pos(inside).index)
+        galley
+            .rows
+            .iter()
+            .any(|row| row.rect().contains(inside.to_pos2()))
+            .then(|| galley.cursor_from_pos(inside).index)
     });
     let byte = pointed.and_then(|index| text.char_indices().nth(index.0).map(|(at, _)| at));
     let link = byte.and_then(|byte| links.iter().find(|link| link.contains(&byte)));
@@ -123,7 +127,9 @@ pub fn links(text: &str) -> Vec<Range<usize>> {
 /// Whether a text is nothing but a few emoji.
 fn is_signs(text: &str) -> bool {
     let sign = |c: char| matches!(u32::from(c), 0x2600..=0x27BF | 0x1F300..=0x1FAFF | 0xFE0F | 0x200D);
-    !text.is_empty() && text.chars().all(sign) && text.chars().filter(|c| u32::from(*c) >= 0x2600).count() <= LARGE_SIGNS
+    !text.is_empty()
+        && text.chars().all(sign)
+        && text.chars().filter(|c| u32::from(*c) >= 0x2600).count() <= LARGE_SIGNS
 }
 
 #[cfg(test)]
@@ -137,7 +143,10 @@ mod tests {
 
     #[test]
     fn links_are_found_in_both_scripts() {
-        assert_eq!(found("see https://example.org/a?b=c#d, and http://x.y."), ["https://example.org/a?b=c#d", "http://x.y"]);
+        assert_eq!(
+            found("see https://example.org/a?b=c#d, and http://x.y."),
+            ["https://example.org/a?b=c#d", "http://x.y"]
+        );
         assert_eq!(found("请看https://example.org/路径，谢谢"), ["https://example.org/"]);
         assert_eq!(found("请看（https://example.org/a）。"), ["https://example.org/a"]);
         assert_eq!(found("(https://example.org/a)"), ["https://example.org/a"]);
@@ -145,7 +154,9 @@ mod tests {
 
     #[test]
     fn nothing_else_is_a_link() {
-        for text in ["http", "https://", "http://.", "xhttp://a.b", "file:///etc/passwd", "javascript:http:alert", "ftp://a"] {
+        for text in
+            ["http", "https://", "http://.", "xhttp://a.b", "file:///etc/passwd", "javascript:http:alert", "ftp://a"]
+        {
             assert!(found(text).is_empty(), "{text}");
         }
         assert_eq!(found("http://a.b/http://c.d").len(), 1);
@@ -165,7 +176,9 @@ mod tests {
 
     #[test]
     fn few_emoji_alone_are_large() {
-        for (text, large) in [("👍", true), ("❤️", true), ("😄🎉👀", true), ("😄🎉👀👍", false), ("👍 ok", false), ("", false)] {
+        for (text, large) in
+            [("👍", true), ("❤️", true), ("😄🎉👀", true), ("😄🎉👀👍", false), ("👍 ok", false), ("", false)]
+        {
             assert_eq!(is_signs(text), large, "{text}");
         }
     }

@@ -103,7 +103,7 @@ fn show_fault(ui: &mut Ui, fault: &Fault) {
 /// A dialog that has grown is in the middle one frame later: that frame is asked for, else it moves away from under the
 /// pointer that is about to click.
 pub fn settle(ui: &Ui) {
-    let (id, now) = (ui.id().with("settled"), ui.min_rect());
+    let (id, now) = (ui.scope_id().with("settled"), ui.min_rect());
     let before = ui.data_mut(|data| {
         let before = data.get_temp::<egui::Rect>(id);
         data.insert_temp(id, now);

@@ -104,9 +104,12 @@ pub fn primary<'a>(ui: &Ui, text: impl Into<String>) -> Button<'a> {
     Button::new(RichText::new(text).color(palette.on_accent)).fill(palette.accent)
 }
 
+/// Points of a button of one sign.
+pub const SIGN: f32 = 30.0;
+
 /// A button of one sign, with a name for those who hear and those who wait with the pointer over it.
 pub fn sign(ui: &mut Ui, sign: &str, name: String) -> Response {
-    let button = Button::new(RichText::new(sign).size(16.0)).frame_when_inactive(false).min_size(Vec2::splat(30.0));
+    let button = Button::new(RichText::new(sign).size(17.0)).frame_when_inactive(false).min_size(Vec2::splat(SIGN));
     ui.add(button).on_hover_text(&name).accessible_name(name)
 }
 
@@ -197,7 +200,8 @@ mod tests {
 
     #[test]
     fn a_face_has_the_first_letter() {
-        for (name, letter) in [("bob", "B"), ("小雨", "小"), ("“q”", "Q"), ("…", "…"), ("", ""), (" élan", "É")] {
+        for (name, letter) in [("bob", "B"), ("小雨", "小"), ("“q”", "Q"), ("…", "…"), ("", ""), (" élan", "É")]
+        {
             assert_eq!(initial(name), letter);
         }
     }

@@ -2,8 +2,8 @@
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
-    Align, Key, Layout, Modifiers, Rect, Response, RichText, Role, ScrollArea, Sense, StrokeKind, TextEdit, TextStyle,
-    Ui, WidgetInfo, pos2, vec2,
+    Key, Modifiers, Rect, Response, RichText, Role, ScrollArea, Sense, StrokeKind, TextEdit, TextStyle, Ui, WidgetInfo,
+    pos2, vec2,
 };
 
 use super::{View, camera, paint};
@@ -107,14 +107,17 @@ fn head(ui: &mut Ui, view: View<'_>) -> Option<Chosen> {
     let mut chosen = None;
     ui.horizontal(|ui| {
         ui.heading(view.get("peers-title"));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        // At the right end, and reached by Tab in the order in which they are seen.
+        let signs = [
+            ("⚙", "settings-title", Chosen::Settings),
+            ("❓", "help-title", Chosen::Help),
+            ("🔑", "peers-own-key", Chosen::OwnKey),
+            ("➕", "peers-add", Chosen::Add),
+        ];
+        let width = signs.len() as f32 * (paint::SIGN + 2.0);
+        ui.add_space((ui.available_width() - width - 16.0).max(0.0));
+        ui.scope(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
-            let signs = [
-                ("➕", "peers-add", Chosen::Add),
-                ("🔑", "peers-own-key", Chosen::OwnKey),
-                ("❓", "help-title", Chosen::Help),
-                ("⚙", "settings-title", Chosen::Settings),
-            ];
             for (sign, key, choice) in signs {
                 if paint::sign(ui, sign, view.get(key)).clicked() {
                     chosen = Some(choice);

@@ -2,7 +2,7 @@
 
 use egui::{Button, Id, Key, Modifiers, Rect, RichText, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
-use super::{View, clip};
+use super::{View, clip, paint};
 use crate::gui::look;
 use crate::gui::model::Model;
 use crate::gui::model::sound::{Recording, track_of};
@@ -42,7 +42,10 @@ pub fn button(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, v
     };
     // Rows that come and go above must not let go of a button that is held.
     let scope = UiBuilder::new().scope_id(Id::unique(("recorder", peer.as_bytes())));
-    let response = ui.scope_builder(scope, |ui| ui.add_enabled(can, Button::new(icon).sense(Sense::click_and_drag())));
+    // as its neighbours
+    let sign = Button::new(RichText::new(icon).size(17.0)).sense(Sense::click_and_drag());
+    let sign = sign.frame_when_inactive(false).min_size(egui::Vec2::splat(paint::SIGN));
+    let response = ui.scope_builder(scope, |ui| ui.add_enabled(can, sign));
     let mut response = response.inner.on_disabled_hover_text(&name);
     if recording.is_none() {
         // it would lie over the countdown

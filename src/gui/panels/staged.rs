@@ -112,7 +112,8 @@ fn hide(ui: &mut Ui, draft: &mut Draft, view: View<'_>) {
         draft.hide = hides.then(String::new);
     }
     let Some(text) = &mut draft.hide else { return };
-    let edit = TextEdit::multiline(text).desired_rows(2).desired_width(f32::INFINITY).hint_text(view.get("composer-hidden"));
+    let edit =
+        TextEdit::multiline(text).desired_rows(2).desired_width(f32::INFINITY).hint_text(view.get("composer-hidden"));
     ui.add(edit).accessible_name(view.get("composer-hidden"));
     let (used, room) = (text.len() as u64, capacity as u64);
     match room.checked_sub(used) {

@@ -60,7 +60,7 @@ fn messages_are_shown_with_their_states_and_days() {
             window.get_by_label(&words.get(key));
         }
         window.get_by_label(&format!("07:00 · {}", words.get("state-delivered")));
-        window.get_by_label(&words.with("state-failed-why", &[("why", "not allowed".into())]));
+        window.get_by_label(&words.with("state-failed-why", &[("why", words.get("refused-not-allowed").into())]));
         asked(&mut window);
         window.get_by_label(&words.get("message-retry")).click();
         window.run();

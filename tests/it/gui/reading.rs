@@ -117,7 +117,9 @@ fn a_message_is_answered_changed_and_taken_back_from_its_menu() {
         window.key_press(egui::Key::Enter);
         window.run();
         let asks = asked(&mut window);
-        assert!(asks.iter().any(|ask| matches!(ask, Ask::Send { what: Outgoing::Edit(_, text), .. } if text == "helo!")));
+        assert!(
+            asks.iter().any(|ask| matches!(ask, Ask::Send { what: Outgoing::Edit(_, text), .. } if text == "helo!"))
+        );
         choose(&mut window, &words, &words.with("peers-ours", &[("text", "helo".into())]), &words.get("message-reply"));
         window.get_by_label(&hint).type_text("so");
         window.run();
@@ -126,7 +128,12 @@ fn a_message_is_answered_changed_and_taken_back_from_its_menu() {
         let target = text(1, Direction::Out, "").target;
         let asks = asked(&mut window);
         assert!(asks.iter().any(|ask| matches!(ask, Ask::Send { reply_to: Some(to), .. } if *to == target)));
-        choose(&mut window, &words, &words.with("peers-ours", &[("text", "helo".into())]), &words.get("message-delete"));
+        choose(
+            &mut window,
+            &words,
+            &words.with("peers-ours", &[("text", "helo".into())]),
+            &words.get("message-delete"),
+        );
         assert!(matches!(asked(&mut window).as_slice(), [Ask::Send { what: Outgoing::Delete(_), .. }]));
     }
 }

@@ -70,15 +70,18 @@ fn talk(language: Language, settings: Settings) -> Harness<'static, Window> {
     let people = people();
     let mut talk = running(language, &people);
     tell(&mut talk, News::Settings(Settings { language: Some(language), ..settings }));
-    let here =
-        |camera| Presence::Here { address: "10.0.0.2:9999".into(), suite: "TLS_SM4_GCM_SM3".into(), camera };
+    let here = |camera| Presence::Here { address: "10.0.0.2:9999".into(), suite: "TLS_SM4_GCM_SM3".into(), camera };
     tell(&mut talk, News::Presence { peer: people[0].id, presence: here(false) });
     tell(&mut talk, News::RoundTrip { peer: people[0].id, rtt: Duration::from_millis(3) });
     tell(&mut talk, News::Presence { peer: people[2].id, presence: here(true) });
     let last = |n, said: &str| Some(text(n, Direction::In, said));
     let summaries = vec![
         Summary { peer: people[0].id, unread: 0, last: lines().pop() },
-        Summary { peer: people[1].id, unread: 12, last: last(1, "I have put the new firmware on both of the machines") },
+        Summary {
+            peer: people[1].id,
+            unread: 12,
+            last: last(1, "I have put the new firmware on both of the machines"),
+        },
         Summary { peer: people[3].id, unread: 0, last: last(0, "ok") },
     ];
     tell(&mut talk, News::Summaries(summaries));
@@ -151,7 +154,8 @@ fn the_composer_looks_as_it_did() {
         let body = StagedBody::Picture { file: vec![1], preview: lake(), capacity: 40 };
         let picture = Staged { name: "lake.jpg".into(), bytes: 81_920, body };
         tell(&mut talk, News::Staged { peer, staged: Ok(Arc::new(picture)) });
-        let file = Staged { name: "a-file-with-a-long-name.zip".into(), bytes: 5 << 20, body: StagedBody::File("x".into()) };
+        let file =
+            Staged { name: "a-file-with-a-long-name.zip".into(), bytes: 5 << 20, body: StagedBody::File("x".into()) };
         tell(&mut talk, News::Staged { peer, staged: Ok(Arc::new(file)) });
         let draft = talk.state_mut().shell.model.draft(&peer);
         draft.hide = Some("藏在图片里的文字太长了一点点点点".into());
@@ -192,7 +196,10 @@ fn the_dialogs_look_as_they_did() {
             Ask::Search { ticket, .. } => Some(ticket),
             _ => None,
         });
-        let found = vec![(people()[0].id, text(3, Direction::In, "别忘了把上次那张地图带来")), (people()[1].id, text(9, Direction::Out, "地图在 U 盘里"))];
+        let found = vec![
+            (people()[0].id, text(3, Direction::In, "别忘了把上次那张地图带来")),
+            (people()[1].id, text(9, Direction::Out, "地图在 U 盘里")),
+        ];
         tell(&mut search, News::Found { ticket: ticket.unwrap(), lines: found });
         search.snapshot(name("search"));
         results.extend_harness(&mut search);

@@ -131,7 +131,7 @@ fn the_first_peer_is_added_beside_our_own_key() {
             window.run();
         }
         // What is wrong is said while it is typed, and nothing is asked for.
-        window.get_by_label_contains("instead of 33");
+        window.get_by_label_contains("33");
         window.get_by_label_contains("nowhere");
         window.get_by_label(&add).click();
         window.run();

@@ -35,7 +35,8 @@ fn dropped_and_pasted_files_wait_in_the_composer() {
         window.input_mut().hovered_files = vec![egui::HoveredFile::default()];
         window.run_steps(3);
         window.input_mut().hovered_files.clear();
-        let files = (0..20).map(|n| Arc::new(Dropped(format!("file{n}").into())) as Arc<dyn egui::DroppedFile + Send + Sync>);
+        let files =
+            (0..20).map(|n| Arc::new(Dropped(format!("file{n}").into())) as Arc<dyn egui::DroppedFile + Send + Sync>);
         window.input_mut().dropped_files = files.collect();
         window.step();
         window.input_mut().dropped_files.clear();
@@ -86,7 +87,8 @@ fn an_emoji_is_put_into_the_text() {
 fn the_arrow_up_changes_the_last_message_of_ours() {
     for language in Language::ALL {
         let words = words(language);
-        let lines = vec![text(1, Direction::Out, "first"), text(2, Direction::Out, "secnd"), text(3, Direction::In, "hi")];
+        let lines =
+            vec![text(1, Direction::Out, "first"), text(2, Direction::Out, "secnd"), text(3, Direction::In, "hi")];
         let mut window = talking(language, lines, false);
         asked(&mut window);
         window.key_press(egui::Key::ArrowUp);
