@@ -1,6 +1,8 @@
 //! The errors of the library as the app tells them: each that a user of the app can meet has a text and a mend in both
 //! catalogues. What the library says itself stays beside it, for whoever wants to know all.
 
+mod sound;
+
 use std::fmt::Display;
 
 use super::panels::size;

@@ -15,6 +15,7 @@ use absent as devices;
 
 use super::Out;
 use crate::config::SoundSettings;
+use crate::gui::said::Said;
 use crate::gui::sound::{Ask, Clip, News, Track, Wave};
 use crate::gui::talk::{self, Fault};
 use crate::identity::PeerId;
@@ -119,9 +120,9 @@ impl Sound {
             let Ok(_turn) = decoders.acquire().await else { return };
             let work = tokio::task::spawn_blocking(move || {
                 let wav = body(&history, &peer, &target)?;
-                Wave::of(&wav).map_err(|error| Fault::new(&error, error.hint()))
+                Wave::of(&wav).map_err(|error| Fault::of(&error))
             });
-            let wave = work.await.unwrap_or_else(|died| Err(Fault::new(died, None)));
+            let wave = work.await.unwrap_or_else(|died| Err(Fault::of(&died)));
             out.sound(News::Wave { peer, target, wave }).await;
         });
     }
@@ -135,9 +136,9 @@ impl Out {
 
 /// The bytes of a stored clip. Blocking.
 fn body(history: &History, peer: &PeerId, target: &Target) -> Result<Vec<u8>, Fault> {
-    let fault = |error: StoreError| Fault::new(&error, error.hint());
+    let fault = |error: StoreError| Fault::of(&error);
     let found = history.message(peer, target.direction, &target.id).map_err(fault)?;
-    let message = found.ok_or_else(|| Fault::new("the message is gone", None))?;
+    let message = found.ok_or_else(|| Fault::own(Said::new("fault-gone"), "the message is gone"))?;
     history.body(&message).and_then(|body| body.read_all(CLIP_BYTES_MAX)).map_err(fault)
 }
 

@@ -4,7 +4,7 @@ use egui::{
     Align, Button, EventFilter, Key, Layout, Rect, RichText, Sense, Ui, Vec2, WidgetInfo, accesskit, pos2, vec2,
 };
 
-use super::{View, show_fault, size};
+use super::{View, size, tell_fault};
 use crate::gui::look;
 use crate::gui::model::Model;
 use crate::gui::model::sound::{Form, Spot};
@@ -34,7 +34,7 @@ pub fn message(ui: &mut Ui, model: &mut Model, (peer, line): (PeerId, &Line), vi
         Form::Here(wave) => show(ui, model, &track, Some(&wave), view, asks),
         Form::Faulty(fault) => {
             ui.label(format!("🎵 {} · {}", view.get("kind-clip"), size(line.bytes)));
-            show_fault(ui, &fault);
+            tell_fault(ui, &fault, view);
         }
     }
 }

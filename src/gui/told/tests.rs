@@ -162,6 +162,7 @@ fn all() -> Vec<Fault> {
     all.extend(pictures().iter().map(Fault::of));
     all.extend(sends().iter().map(Fault::of));
     all.extend(edits().iter().map(Fault::of));
+    all.extend(super::sound::all());
     all.push(Fault::of(&HiddenError::DoesNotFit { bytes: 1_234, capacity: 56 }));
     all.push(Fault::of(&HiddenError::TooLong { bytes: 1_000_000 }));
     all.push(Fault::of(&HiddenError::NotFound));

@@ -333,9 +333,9 @@ fn a_clip_that_is_none_says_why_and_one_that_is_awaited_has_its_room() {
     let before = window.get_by_label(&words.get("clip-place")).rect().height();
     let (window, _) = with_clip(Language::Chinese, Some(Ok(wave(5_000))));
     assert_eq!(window.get_by_label(&words.get("clip-place")).rect().height(), before);
-    let fault = Fault::new("WAV sample 7 is infinite or not a number", None);
+    let fault = Fault::of(&miyu::media::clip::ClipError::NotFinite { index: 7 });
     let (mut window, _) = with_clip(Language::Chinese, Some(Err(fault)));
-    window.get_by_label("WAV sample 7 is infinite or not a number");
+    window.get_by_label(&words.get("fault-clip-damaged"));
     window.run_steps(3);
     assert!(asked(&mut window).is_empty(), "it is not asked for again and again");
 }

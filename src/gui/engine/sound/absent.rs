@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{Out, Wanted};
+use crate::gui::said::Said;
 use crate::gui::sound::Clip;
 use crate::gui::talk::Fault;
 
@@ -29,6 +30,5 @@ pub(super) async fn play(
 }
 
 fn absent() -> Fault {
-    let hint = "build miyu with the feature audio: cargo build --features audio";
-    Fault::new("sound is not in this build", Some(hint.to_owned()))
+    Fault::own(Said::new("fault-sound-absent"), "sound is not in this build")
 }

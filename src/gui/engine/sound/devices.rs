@@ -57,7 +57,7 @@ pub(super) async fn record(
 }
 
 fn clip(recording: Recording) -> Result<Arc<Clip>, Fault> {
-    let wave = Wave::of(&recording.wav).map_err(|error| Fault::new(&error, error.hint()))?;
+    let wave = Wave::of(&recording.wav).map_err(|error| Fault::of(&error))?;
     let (gaps, quiet) = (recording.gaps > 0, recording.level.peak < QUIET_PEAK);
     Ok(Arc::new(Clip { wav: recording.wav, wave, gaps, quiet }))
 }
@@ -114,11 +114,11 @@ pub(super) async fn play(
 
 /// Sound servers, drivers and samples take their time.
 async fn work<T: Send + 'static>(task: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(task).await.unwrap_or_else(|died| Err(Fault::new(died, None)))
+    tokio::task::spawn_blocking(task).await.unwrap_or_else(|died| Err(Fault::of(&died)))
 }
 
 fn fault(error: AudioError) -> Fault {
-    Fault::new(&error, error.hint())
+    Fault::of(&error)
 }
 
 fn percent(level: Level) -> u8 {
