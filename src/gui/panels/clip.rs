@@ -12,8 +12,8 @@ use crate::gui::sound::{BARS, HAS_SOUND, Track, Wave};
 use crate::gui::talk::{Ask, Line};
 use crate::identity::PeerId;
 
-/// Points of the button.
-const BUTTON: Vec2 = vec2(36.0, FORM.y);
+/// Points of the button: more than either of its signs needs, so that nothing moves.
+const BUTTON: Vec2 = vec2(38.0, FORM.y);
 /// Points of a wave form at most; a narrow window makes it shorter.
 const FORM: Vec2 = vec2(200.0, 32.0);
 /// The least of it.
@@ -46,7 +46,10 @@ pub fn show(ui: &mut Ui, model: &mut Model, track: &Track, wave: Option<&Wave>, 
     ui.horizontal(|ui| {
         let (icon, key) = if spot.plays { ("⏸", "clip-pause") } else { ("▶", "clip-play") };
         let name = view.words.with(key, &[("length", time(length_ms, true).into())]);
-        let button = ui.add_enabled(HAS_SOUND && wave.is_some(), Button::new(icon).min_size(BUTTON));
+        let button = ui.add_enabled(
+            HAS_SOUND && wave.is_some(),
+            Button::new(RichText::new(icon).size(16.0)).corner_radius(FORM.y / 2.0).min_size(BUTTON),
+        );
         let button = button.on_hover_text(&name).accessible_name(name);
         let button = if HAS_SOUND { button } else { button.on_disabled_hover_text(view.get("sound-absent")) };
         if button.clicked() {
@@ -153,7 +156,8 @@ fn paint(ui: &Ui, rect: Rect, wave: Option<&Wave>, spot: Spot, focused: bool) {
         return;
     }
     let visuals = ui.visuals();
-    let (heard, ahead) = (look::here(visuals), visuals.weak_text_color());
+    let palette = look::palette(visuals);
+    let (heard, ahead) = (palette.accent_text, palette.weak);
     let part = match wave {
         Some(wave) if wave.duration_ms > 0 => spot.position_ms as f32 / wave.duration_ms as f32,
         _ => 0.0,

@@ -12,6 +12,7 @@ use crate::identity::PeerId;
 
 /// A button that is held down for so many seconds records until it is let go; one let go sooner was clicked.
 const HOLD: f64 = 0.4;
+/// Points of the button, as of those beside it.
 /// Points of the level meter.
 const METER: egui::Vec2 = vec2(140.0, 12.0);
 /// The part of the meter from which it is too loud: -6 dB.
@@ -44,7 +45,7 @@ pub fn button(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, v
     let scope = UiBuilder::new().scope_id(Id::unique(("recorder", peer.as_bytes())));
     // as its neighbours
     let sign = Button::new(RichText::new(icon).size(17.0)).sense(Sense::click_and_drag());
-    let sign = sign.frame_when_inactive(false).min_size(egui::Vec2::splat(paint::SIGN));
+    let sign = sign.frame_when_inactive(recording.is_some()).min_size(egui::Vec2::splat(paint::SIGN));
     let response = ui.scope_builder(scope, |ui| ui.add_enabled(can, sign));
     let mut response = response.inner.on_disabled_hover_text(&name);
     if recording.is_none() {
@@ -106,9 +107,10 @@ fn meter(ui: &mut Ui, recording: &Recording, view: View<'_>) {
         ..WidgetInfo::labeled(egui::Role::ProgressIndicator, true, &label)
     });
     let visuals = ui.visuals();
-    let colour = if recording.level >= LOUD { visuals.warn_fg_color } else { look::here(visuals) };
+    let palette = look::palette(visuals);
+    let colour = if recording.level >= LOUD { palette.warn } else { palette.accent_text };
     let size = vec2(rect.width() * f32::from(recording.level) / 100.0, rect.height());
-    ui.painter().rect_filled(rect, 3, visuals.extreme_bg_color);
+    ui.painter().rect_filled(rect, 3, palette.field);
     ui.painter().rect_filled(Rect::from_min_size(rect.min, size), 3, colour);
 }
 
