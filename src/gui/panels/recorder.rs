@@ -12,7 +12,6 @@ use crate::identity::PeerId;
 
 /// A button that is held down for so many seconds records until it is let go; one let go sooner was clicked.
 const HOLD: f64 = 0.4;
-/// Points of the button, as of those beside it.
 /// Points of the level meter.
 const METER: egui::Vec2 = vec2(140.0, 12.0);
 /// The part of the meter from which it is too loud: -6 dB.
