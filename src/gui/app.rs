@@ -16,7 +16,7 @@ use super::panels::{
 use super::said::Said;
 use super::talk::{Ask, Fault, Line, Me, News, Notification, Stage};
 use super::words::{Language, Words};
-use super::{GuiError, Launch, look};
+use super::{GuiError, Launch, icon, look};
 use crate::identity::PeerId;
 
 /// Points of width below which the list and a conversation do not stand side by side.
@@ -425,6 +425,7 @@ pub(super) fn run(launch: Launch) -> Result<(), GuiError> {
     let viewport = ViewportBuilder::default()
         .with_title("miyu 密语")
         .with_app_id("miyu")
+        .with_icon(icon::icon())
         .with_inner_size([1000.0, 700.0])
         .with_min_inner_size([520.0, 360.0])
         .with_drag_and_drop(true);

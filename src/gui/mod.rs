@@ -12,6 +12,7 @@
 
 pub mod app;
 pub mod engine;
+mod icon;
 pub mod look;
 pub mod model;
 pub mod panels;
