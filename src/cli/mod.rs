@@ -193,7 +193,8 @@ fn log(cli: &Cli) {
         (true, _) => "error",
         // Its stranger is meant to be noticed, and the step says so.
         (_, 0) if matches!(cli.command, Some(Command::Demo(_))) => "error",
-        (_, 0) => "warn",
+        // A display without XSETTINGS, or that does not know its size, is nobody's fault and nothing to mend.
+        (_, 0) => "warn,winit=error",
         (_, 1) => "miyu=info,warn",
         (_, 2) => "miyu=debug,info",
         _ => "trace",
