@@ -18,6 +18,9 @@ const CHECKED: u64 = 1 << 4;
 const FOCUSED: u64 = 1 << 12;
 const SENSITIVE: u64 = 1 << 24;
 
+/// Points at the window's lower edge where a page that is too long may be cut off.
+const CUT: i32 = 20;
+
 /// Something in a window, as a screen reader knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Widget {
@@ -138,12 +141,13 @@ impl<'a> App<'a> {
         self.child.borrow().is_some()
     }
 
-    /// Waits until two pictures of the window are the same: no animation is under way.
+    /// Waits until nothing in the window moves, what a camera shows aside.
     pub(super) fn settled(&self) {
         let mut before = None;
         self.wait("a window that stands still", |app| {
-            let now = app.desk.png(&app.window);
-            let stands = now.is_some() && now == before;
+            let places = |widget: &Widget| (app.place(widget), widget.path.clone());
+            let now = Some(app.widgets().iter().map(places).collect::<Vec<_>>());
+            let stands = now == before;
             before = now;
             stands.then_some(())
         });
@@ -226,19 +230,31 @@ impl<'a> App<'a> {
     }
 
     fn click(&self, what: &str, is: impl Fn(&str) -> bool) {
-        let (_, mut place) = self.control(what, &is);
-        loop {
+        until(&format!("{what} under the pointer of {}", self.name), || {
+            let (_, place) = self.control(what, &is);
             let (left, top, width, height) = place;
             let (x, y) = ((left + width / 2).to_string(), (top + height / 2).to_string());
+            if top + height > self.bottom() {
+                // The wheel, until it is there: the page may be longer than the window. What does not follow it is all there.
+                let middle = (self.bottom() / 2).to_string();
+                self.desk.xdotool(&["mousemove", &x, &middle, "click", "5"]).unwrap();
+                if self.control(what, &is).1 != place {
+                    return None;
+                }
+            }
             self.desk.xdotool(&["windowactivate", "--sync", &self.window, "mousemove", &x, &y]).unwrap();
             // Under the pointer it may move once more.
             let (_, now) = self.control(what, &is);
-            if now == place {
-                break;
-            }
-            place = now;
-        }
+            (now == place).then_some(())
+        });
         self.desk.xdotool(&["click", "1"]).unwrap();
+    }
+
+    /// Where the window ends, without what may be cut off there.
+    fn bottom(&self) -> i32 {
+        let frame = self.widgets().into_iter().find(|widget| widget.has_place);
+        let (_, top, _, height) = frame.and_then(|frame| self.place(&frame)).expect("a window has a place");
+        top + height - CUT
     }
 
     /// Clicks on the control of this name.

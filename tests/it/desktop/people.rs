@@ -3,10 +3,12 @@
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 
-use image::{Rgb, RgbImage};
+use image::RgbImage;
+use miyu::media::camera::{Stamp, read_back};
+use miyu::media::jpeg::Rgb;
 
 use super::app::App;
-use crate::cli::{Peer, json, ok};
+use crate::cli::{ASSETS, Peer, json, ok};
 
 pub(super) fn free_port() -> u16 {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -69,43 +71,26 @@ pub(super) fn attach(app: &App<'_>, path: &Path) {
     app.press_with(path.file_name().unwrap().to_str().unwrap());
 }
 
-/// A harbour in the evening, with the grain of a photograph: a hidden text needs some.
-pub(super) fn harbour(folder: &Path) -> PathBuf {
-    use rand::{RngExt, SeedableRng};
-    let mut rng = rand::rngs::StdRng::seed_from_u64(7);
-    let (width, height, shore) = (480u32, 300u32, 190f32);
-    let picture = RgbImage::from_fn(width, height, |x, y| {
-        let (across, down) = (x as f32, y as f32);
-        let hill = shore - 34.0 - 26.0 * (across / 71.0).sin() - 12.0 * (across / 23.0 + 1.0).sin();
-        let from_sun = ((across - 340.0).powi(2) + (down - 96.0).powi(2)).sqrt();
-        let wave = (down * 0.9 + (across / 31.0).sin() * 3.0).sin() * 9.0;
-        let path_of_light = (60.0 - (across - 340.0).abs()).max(0.0) * 1.4;
-        let [red, green, blue] = match () {
-            () if down > shore => [70.0 + wave + path_of_light, 92.0 + wave + path_of_light * 0.7, 128.0 + wave],
-            () if down > hill => [58.0 + down / 9.0, 66.0 + down / 9.0, 84.0],
-            () if from_sun < 24.0 => [252.0, 226.0, 170.0],
-            () => [226.0 - down * 0.12 - from_sun * 0.1, 150.0 + down * 0.2 - from_sun * 0.08, 120.0 + from_sun * 0.12],
-        };
-        let grain = rng.random_range(-5.0..5.0);
-        Rgb([red, green, blue].map(|part| (part + grain).clamp(2.0, 253.0) as u8))
-    });
-    let path = folder.join("harbour.png");
-    picture.save(&path).unwrap();
-    path
+/// A photograph: a hidden text needs the grain of one.
+pub(super) fn photo() -> PathBuf {
+    Path::new(ASSETS).join("photo.png")
 }
 
-/// A camera that shows the test pattern, and a table with those who may watch it.
+/// Pixels of the camera's pictures.
+const CAMERA_SIZE: [u32; 2] = [640, 360];
+
+/// A camera, and a table with those who may watch it.
 pub(super) struct Camera {
     pub(super) line: String,
     pub(super) port: u16,
     process: Option<Peer>,
+    source: String,
     folder: PathBuf,
 }
 
 impl Camera {
-    /// Not started yet.
-    pub(super) fn new(folder: &Path, viewers: &[(&str, &str)]) -> Self {
-        let folder = folder.join("camera");
+    /// Not started yet; its folder is made there.
+    pub(super) fn new(folder: PathBuf, source: &str, viewers: &[(&str, &str)]) -> Self {
         std::fs::create_dir(&folder).unwrap();
         let made = json(&ok(&["keygen", "--json"], &folder));
         let (line, port) = (made[0]["public"].as_str().unwrap().to_owned(), free_port());
@@ -116,11 +101,12 @@ impl Camera {
             table += &format!("\n[[peer]]\nname = \"{name}\"\nkey = \"{key}\"\nallow = [\"camera\"]\n");
         }
         std::fs::write(folder.join("peers.toml"), table).unwrap();
-        Self { line, port, process: None, folder }
+        Self { line, port, process: None, source: source.to_owned(), folder }
     }
 
     pub(super) fn start(&mut self) {
-        let show = ["camera", "--source", "test", "--size", "640x360", "--fps", "15"];
+        let size = CAMERA_SIZE.map(|pixels| pixels.to_string()).join("x");
+        let show = ["camera", "--source", &self.source, "--size", &size, "--fps", "15"];
         self.process = Some(Peer::start(&show, &self.folder));
     }
 
@@ -128,4 +114,19 @@ impl Camera {
     pub(super) fn kill(&mut self) {
         self.process.take().expect("the camera runs").kill();
     }
+}
+
+/// What the stamp in the picture of a camera says, and the pixels around it. The tile is the whole room that the picture
+/// has: it lies in the middle, as large as it fits.
+pub(super) fn stamp(app: &App<'_>, label: &str) -> Option<(Stamp, RgbImage)> {
+    let tile = app.widgets().into_iter().find(|widget| widget.name == label)?;
+    let (left, top, width, height) = app.place(&tile)?;
+    let [across, down] = CAMERA_SIZE.map(|pixels| pixels as f32);
+    let factor = (width as f32 / across).min(height as f32 / down);
+    let size = [across, down].map(|pixels| (pixels * factor).round() as i32);
+    let place = (left + (width - size[0]) / 2, top + (height - size[1]) / 2, size[0], size[1]);
+    let picture = app.picture(place);
+    let (width, height) = picture.dimensions();
+    let rgb = Rgb { width, height, data: picture.as_raw().clone() };
+    read_back(&rgb).map(|stamp| (stamp, picture))
 }

@@ -6,7 +6,7 @@ use miyu::gui::words::Language;
 
 use super::app::App;
 use super::desk::{Desk, step};
-use super::people::{Camera, add, add_later, attach, first_start, free_port, harbour, open, say};
+use super::people::{Camera, add, add_later, attach, first_start, free_port, open, photo, say, stamp};
 
 /// What is said in a language.
 struct Scene {
@@ -16,7 +16,8 @@ struct Scene {
     theme: &'static str,
     alice: &'static str,
     bob: &'static str,
-    camera: &'static str,
+    garden: &'static str,
+    kitchen: &'static str,
     /// By alice and bob in turn.
     said: [&'static str; 4],
     hidden: &'static str,
@@ -30,12 +31,13 @@ const SCENES: [Scene; 2] = [
         theme: "settings-dark",
         alice: "alice",
         bob: "bob",
-        camera: "garden camera",
+        garden: "garden camera",
+        kitchen: "kitchen camera",
         said: [
-            "Are you back from the harbour?",
-            "Since an hour. The light was wonderful 🌇",
-            "Did you take pictures?",
-            "One. Look closely, there is more in it than you see.",
+            "Are you still at the café?",
+            "Yes, the coffee here is wonderful ☕",
+            "Send me a picture?",
+            "Here. Look closely, there is more in it than you see.",
         ],
         hidden: "Dinner at eight, you choose the place.",
         last: "Found it 😄 Eight is fine!",
@@ -46,13 +48,9 @@ const SCENES: [Scene; 2] = [
         theme: "settings-light",
         alice: "爱丽丝",
         bob: "鲍勃",
-        camera: "花园摄像头",
-        said: [
-            "你从港口回来了吗？",
-            "回来一个小时了。今天的光线太美了 🌇",
-            "拍照片了吗？",
-            "拍了一张。仔细看，里面还有别的。",
-        ],
+        garden: "花园摄像头",
+        kitchen: "厨房摄像头",
+        said: ["你还在咖啡馆吗？", "在呢，这里的咖啡真香 ☕", "拍张照片给我看看？", "给你。仔细看，里面还有别的。"],
         hidden: "晚上八点一起吃饭，地方你定。",
         last: "找到了 😄 八点见！",
     },
@@ -86,9 +84,16 @@ fn play(scene: &Scene, folder: &Path) {
     add(&alice, scene.bob, &bob_line, &format!("127.0.0.1:{bob_port}"));
     add(&bob, scene.alice, &alice_line, "");
     choose_theme(&alice, scene);
-    let mut camera = Camera::new(desk.folder(), &[("alice", &alice_line)]);
-    camera.start();
-    add_later(&alice, scene.camera, &camera.line, &format!("127.0.0.1:{}", camera.port));
+    let pictures = desk.folder().join("pictures");
+    std::fs::create_dir(&pictures).unwrap();
+    image::open(photo()).unwrap().save(pictures.join("photo.jpg")).unwrap();
+    let sources = [(scene.garden, "test"), (scene.kitchen, pictures.to_str().unwrap())];
+    let mut cameras = sources.map(|(name, source)| {
+        let camera = Camera::new(desk.folder().join(name), source, &[("alice", &alice_line)]);
+        add_later(&alice, name, &camera.line, &format!("127.0.0.1:{}", camera.port));
+        camera
+    });
+    cameras.iter_mut().for_each(Camera::start);
 
     open(&alice, scene.bob);
     open(&bob, scene.alice);
@@ -97,7 +102,7 @@ fn play(scene: &Scene, folder: &Path) {
         say(from, text);
         to.shows(text);
     }
-    attach(&bob, &harbour(&bob.home));
+    attach(&bob, &photo());
     bob.press(&bob.word("composer-hide"));
     bob.paste(&bob.word("composer-hidden"), scene.hidden);
     bob.press(&bob.word("composer-send"));
@@ -107,6 +112,14 @@ fn play(scene: &Scene, folder: &Path) {
     bob.shows(scene.last);
     alice.shows(&alice.word("state-read"));
     keep(&desk, &alice, folder, "conversation", scene);
+    let name = [("name", scene.garden.into())];
+    alice.press(&alice.words.with("camera-open", &name));
+    alice.press(&alice.word("camera-all"));
+    alice.shows(&alice.words.with("camera-picture", &[("name", scene.kitchen.into())]));
+    let label = alice.words.with("camera-picture", &name);
+    alice.wait("the camera", |app| stamp(app, &label));
+    alice.shows(alice.word("camera-latency").split('{').next().unwrap().split(' ').next().unwrap());
+    keep(&desk, &alice, folder, "camera", scene);
     alice.close();
     bob.close();
 }
