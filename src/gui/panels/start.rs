@@ -1,6 +1,7 @@
 //! Before there is a node: making an identity, opening the key, and what keeps it from starting.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use egui::{TextEdit, Ui};
 use zeroize::Zeroizing;
@@ -42,12 +43,12 @@ pub fn show(ui: &mut Ui, state: &mut State, stage: &Stage, view: View<'_>, asks:
             Stage::NoIdentity { table, only_key, fault } => {
                 identity(ui, state, (*only_key, fault.as_ref()), view, asks);
                 ui.add_space(12.0);
-                let place = [("path", table.display().to_string().into())];
+                let place = [("path", from_home(table).into())];
                 ui.weak(view.words.with("start-place", &place));
             }
             Stage::Locked { key, fault } => {
                 ui.heading(view.get("locked-title"));
-                let place = [("path", key.display().to_string().into())];
+                let place = [("path", from_home(key).into())];
                 ui.label(view.words.with("locked-about", &place));
                 unlock(ui, state, fault.as_ref(), view, asks);
             }
@@ -116,6 +117,15 @@ fn identity(
     }
 }
 
+/// A path as people write it: from their home on.
+fn from_home(path: &Path) -> String {
+    let home = directories::BaseDirs::new().filter(|_| cfg!(unix));
+    match home.and_then(|home| path.strip_prefix(home.home_dir()).map(|rest| Path::new("~").join(rest)).ok()) {
+        Some(short) => short.display().to_string(),
+        None => path.display().to_string(),
+    }
+}
+
 /// Few need it: two peers on one machine, or a port that something else has.
 fn listen(ui: &mut Ui, state: &mut State, view: View<'_>) -> Result<Option<SocketAddr>, ()> {
     let typed = state.listen.trim().to_owned();
@@ -147,5 +157,18 @@ fn unlock(ui: &mut Ui, state: &mut State, fault: Option<&Fault>, view: View<'_>,
     if ready && (pressed || entered) {
         state.waiting = true;
         asks.push(Ask::Unlock(std::mem::take(&mut state.phrase)));
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_below_the_home_begins_with_it() {
+        let Some(dirs) = directories::BaseDirs::new() else { return };
+        assert_eq!(from_home(&dirs.home_dir().join("miyu/peers.toml")), "~/miyu/peers.toml");
+        assert_eq!(from_home(Path::new("peers.toml")), "peers.toml");
+        assert_eq!(from_home(Path::new("/nowhere/peers.toml")), "/nowhere/peers.toml");
     }
 }
