@@ -181,6 +181,7 @@ impl Shell {
         self.cameras.begin();
         match self.cameras.is_full() {
             true => {
+                self.notices(ui, asks);
                 let black = Frame::new().fill(egui::Color32::BLACK);
                 CentralPanel::default().frame(black).show(ui, |ui| {
                     camera::show_full(ui, &mut self.cameras, &self.model, view, asks);
@@ -196,6 +197,14 @@ impl Shell {
         self.cameras.settle(ui.ctx(), asks);
     }
 
+    /// What a person should know, above all that is shown.
+    fn notices(&mut self, ui: &mut Ui, asks: &mut Vec<Ask>) {
+        let view = View { words: &self.words, clock: &self.clock };
+        if !self.model.notices.is_empty() || self.model.saved.is_some() {
+            Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
+        }
+    }
+
     /// The list, and beside it what is open.
     fn sides(&mut self, ui: &mut Ui, me: &Me, asks: &mut Vec<Ask>) {
         let view = View { words: &self.words, clock: &self.clock };
@@ -204,9 +213,8 @@ impl Shell {
         let narrow = ui.available_width() < NARROW;
         self.conversation.narrow = narrow;
         let list = Frame::new().fill(palette.panel).inner_margin(Margin::symmetric(8, 8));
-        let told = !self.model.notices.is_empty() || self.model.saved.is_some();
-        if told && narrow {
-            Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
+        if narrow {
+            self.notices(ui, asks);
         }
         let open = self.model.open.is_some() || self.cameras.is_open();
         if !narrow || !open {
@@ -223,8 +231,8 @@ impl Shell {
                 self.cameras.close(ui.ctx());
             }
         }
-        if told && !narrow {
-            Panel::top("notices").show(ui, |ui| notices::show(ui, &mut self.model, view, asks));
+        if !narrow {
+            self.notices(ui, asks);
         }
         if !narrow || open || self.model.peers.is_empty() {
             self.right(ui, me, asks);
