@@ -176,6 +176,7 @@ key-tab = To the next control, with Shift to the one before
 key-space = Press the control that has the focus
 key-escape = Close the dialog, end the search, leave an answer or a change
 key-paste = Paste text or a picture
+key-seek = Back and on in a clip whose wave form has the focus, to its beginning and its end
 
 # why can't I see them?
 check-running = Trying to reach them …
@@ -508,3 +509,27 @@ fault-microphone-silent = { $device } gave nothing but silence.
     .mend = Is it muted? Is it the microphone that you speak into? The system's sound settings choose another.
 fault-microphone-nothing = It was ended before { $device } gave any sound.
     .mend = Record a little longer.
+
+# notifications
+notify-open = Open
+fault-notify = This desktop shows no notifications: { $what }
+    .mend = The window has every message all the same.
+fault-notify-system = Notifications are not made on this system yet.
+    .mend = The window has every message all the same.
+
+# ourselves, for others
+own-key-copy-all = Copy all for the other side
+own-key-copied = copied
+peer-safety-code = QR code of the safety number
+peer-us = you
+add-about = Paste all that the other side has copied into the line of the key: the rest is filled in.
+add-own-key = This is your own key.
+    .mend = Paste the line of the other side.
+check-us = This side
+check-them = The other side
+check-alone = You listen on UDP { $address } alone: only programs on this machine reach you. Write listen = "[::]:9999" under [me] in your table.
+check-no-network = This machine has no address in any network: connect it.
+check-firewall-macos = System Settings, Network, Firewall, Options: allow incoming connections for miyu.
+check-firewall-windows = Windows Security, Firewall, Allow an app: let miyu through in private networks (UDP { $port }).
+check-known = They know your key, and you know theirs.
+check-before = Before that:

@@ -172,6 +172,7 @@ key-tab = 转到下一个控件，加 Shift 为上一个
 key-space = 按下当前控件
 key-escape = 关闭对话框，结束搜索，放弃回复或编辑
 key-paste = 粘贴文字或图片
+key-seek = 焦点在语音波形上时：后退、前进、回到开头、跳到结尾
 
 # 为什么看不到对方？
 check-running = 正在尝试连接……
@@ -495,3 +496,27 @@ fault-microphone-silent = { $device } 只有静音。
     .mend = 它是否被静音？是不是你正对着的麦克风？可在系统的声音设置中更换。
 fault-microphone-nothing = 在 { $device } 传来声音之前就结束了。
     .mend = 请录得久一些。
+
+# 通知
+notify-open = 打开
+fault-notify = 当前桌面无法显示通知：{ $what }
+    .mend = 所有消息仍会显示在窗口中。
+fault-notify-system = 当前系统暂不支持通知。
+    .mend = 所有消息仍会显示在窗口中。
+
+# 把自己介绍给对方
+own-key-copy-all = 复制全部，交给对方
+own-key-copied = 已复制
+peer-safety-code = 安全码的二维码
+peer-us = 你
+add-about = 把对方复制的全部内容粘贴到公钥行，其余各项会自动填好。
+add-own-key = 这是你自己的公钥。
+    .mend = 请粘贴对方的公钥行。
+check-us = 本机
+check-them = 对方
+check-alone = 只监听 UDP { $address }：只有本机的程序能找到你。请在通讯录的 [me] 中写上 listen = "[::]:9999"。
+check-no-network = 本机不在任何网络中：请先连接网络。
+check-firewall-macos = 系统设置 → 网络 → 防火墙 → 选项：允许 miyu 接受传入的连接。
+check-firewall-windows = Windows 安全中心 → 防火墙 → 允许应用通过：允许 miyu 使用专用网络（UDP { $port }）。
+check-known = 双方都认识对方的公钥。
+check-before = 此前的情况：

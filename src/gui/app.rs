@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use eframe::NativeOptions;
-use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui, ViewportBuilder, ViewportCommand};
+use egui::{CentralPanel, Context, Frame, Margin, Panel, Ui, UserAttentionType, ViewportBuilder, ViewportCommand};
 
 use super::engine::Engine;
 use super::model::time::Clock;
@@ -46,6 +46,8 @@ pub struct Shell {
     met: u64,
     /// Messages that came since the last frame.
     arrived: Vec<(PeerId, Line)>,
+    /// Whose notification was pressed since the last frame.
+    pressed: Option<PeerId>,
     language: Language,
     chosen: Option<peers::Chosen>,
 }
@@ -67,6 +69,7 @@ impl Shell {
             cameras: camera::State::default(),
             met: 0,
             arrived: Vec::new(),
+            pressed: None,
             language,
             chosen: None,
         }
@@ -83,6 +86,22 @@ impl Shell {
         look::text_size(ctx, settings.text_size);
     }
 
+    /// What goes on outside of the window, also while it is hidden: tells of messages that nobody sees, and shows the
+    /// conversation whose notification was pressed.
+    fn outside(&mut self, ctx: &Context, asks: &mut Vec<Ask>) {
+        if let Some(peer) = self.pressed.take() {
+            self.chosen = None;
+            self.model.open(peer, asks);
+            ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+            ctx.send_viewport_cmd(ViewportCommand::Focus);
+        }
+        let before = asks.len();
+        self.tell(ctx.input(|input| input.focused), asks);
+        if asks.len() > before {
+            ctx.send_viewport_cmd(ViewportCommand::RequestUserAttention(UserAttentionType::Informational));
+        }
+    }
+
     /// Tells of messages that nobody sees.
     fn tell(&mut self, focused: bool, asks: &mut Vec<Ask>) {
         for (id, line) in std::mem::take(&mut self.arrived) {
@@ -96,7 +115,8 @@ impl Shell {
                 true => view.get("notify-hidden"),
                 false => peers::preview(&line, view),
             };
-            asks.push(Ask::Notify(Notification { title: peer.row.name.clone(), body }));
+            let (title, open) = (peer.row.name.clone(), view.get("notify-open"));
+            asks.push(Ask::Notify(Notification { peer: id, open, title, body }));
         }
     }
 
@@ -106,8 +126,10 @@ impl Shell {
             self.start.answered();
         }
         for effect in self.model.apply(news, self.clock.now_ms) {
-            let Effect::Arrived { peer, line } = effect;
-            self.arrived.push((peer, line));
+            match effect {
+                Effect::Arrived { peer, line } => self.arrived.push((peer, line)),
+                Effect::Pressed(peer) => self.pressed = Some(peer),
+            }
         }
     }
 
@@ -119,7 +141,7 @@ impl Shell {
     /// Shows the window's contents; what is asked for is pushed.
     pub fn show(&mut self, ui: &mut Ui, asks: &mut Vec<Ask>) {
         self.follow(ui.ctx());
-        self.tell(ui.input(|input| input.focused), asks);
+        self.outside(ui.ctx(), asks);
         if self.met != self.model.table_revision {
             self.met = self.model.table_revision;
             self.model.meet(asks);
@@ -182,6 +204,7 @@ impl Shell {
         match self.cameras.is_full() {
             true => {
                 self.notices(ui, asks);
+                let view = View { words: &self.words, clock: &self.clock };
                 let black = Frame::new().fill(egui::Color32::BLACK);
                 CentralPanel::default().frame(black).show(ui, |ui| {
                     camera::show_full(ui, &mut self.cameras, &self.model, view, asks);
@@ -207,7 +230,6 @@ impl Shell {
 
     /// The list, and beside it what is open.
     fn sides(&mut self, ui: &mut Ui, me: &Me, asks: &mut Vec<Ask>) {
-        let view = View { words: &self.words, clock: &self.clock };
         let palette = look::palette(ui.visuals());
         // Where there is no room for both, the list gives way to the conversation, which has the way back.
         let narrow = ui.available_width() < NARROW;
@@ -218,6 +240,7 @@ impl Shell {
         }
         let open = self.model.open.is_some() || self.cameras.is_open();
         if !narrow || !open {
+            let view = View { words: &self.words, clock: &self.clock };
             let alone = narrow && !self.model.peers.is_empty();
             let peers = |ui: &mut Ui| peers::show(ui, &mut self.peers, &mut self.cameras, &mut self.model, view, asks);
             let chosen = if alone {
@@ -273,7 +296,7 @@ impl Shell {
                         ui.columns(columns, |columns| {
                             if let [first, ..] = columns {
                                 first.heading(view.get("own-key-title"));
-                                own_key::show(first, &mut self.own_key, me, view);
+                                own_key::show(first, &mut self.own_key, &mut self.model, me, view, asks);
                             }
                             if let [.., last] = columns {
                                 last.heading(view.get("add-title"));
@@ -304,7 +327,7 @@ impl Shell {
                 }
                 peers::Chosen::OwnKey => {
                     ui.heading(view.get("own-key-title"));
-                    own_key::show(ui, &mut self.own_key, me, view);
+                    own_key::show(ui, &mut self.own_key, &mut self.model, me, view, asks);
                     false
                 }
                 peers::Chosen::Help => {
@@ -324,7 +347,7 @@ impl Shell {
                 }
                 peers::Chosen::Peer(id) => {
                     ui.heading(view.get("head-about"));
-                    peer::show(ui, &mut self.peer, &mut self.model, id, view, asks)
+                    peer::show(ui, &mut self.peer, &mut self.model, (me, id), view, asks)
                 }
                 // no dialog
                 peers::Chosen::Camera(_) => true,
@@ -335,7 +358,9 @@ impl Shell {
         if closes {
             self.chosen = None;
             self.peer = peer::State::default();
+            self.own_key = own_key::State::default();
             self.model.end_check();
+            self.model.forget_addresses();
         }
     }
 
@@ -399,7 +424,7 @@ impl eframe::App for App {
         self.take_news(ctx);
         // Hidden, it is told all the same what came.
         let mut asks = Vec::new();
-        self.shell.tell(ctx.input(|input| input.focused), &mut asks);
+        self.shell.outside(ctx, &mut asks);
         if ctx.input(|input| input.viewport().visible()) == Some(false) {
             self.shell.hidden(&mut asks);
         }

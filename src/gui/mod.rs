@@ -11,6 +11,7 @@
 //! No network, file, database or decoding work happens on the thread of the interface.
 
 pub mod app;
+pub mod card;
 pub mod engine;
 mod icon;
 pub mod look;

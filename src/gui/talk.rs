@@ -1,5 +1,7 @@
 //! What the window asks of the engine, and what the engine tells the window.
 
+mod line;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +17,9 @@ use crate::gui::model::settings::Settings;
 use crate::gui::said::Said;
 use crate::gui::sound;
 use crate::identity::PeerId;
-use crate::node::history::{Cursor, Direction, Kind, MessageId, Place, Reaction, State, Target};
+use crate::node::history::{Cursor, MessageId, Place, Target};
+
+pub use line::{Line, Staged, StagedBody, Summary};
 
 /// Something that went wrong, with its mend: for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,12 +197,20 @@ pub enum Ask {
         /// The picture as it came.
         jpeg: Bytes,
     },
+    /// Where others reach us; answered by [`News::Addresses`].
+    Addresses,
+    /// A search is likely to come.
+    PrepareSearch,
 }
 
 /// What is told outside of the window.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Notification {
-    /// From whom.
+    /// From whom; a later one takes its place.
+    pub peer: PeerId,
+    /// What opening the conversation is called.
+    pub open: String,
+    /// From whom, for people.
     pub title: String,
     /// What, as far as that may be seen.
     pub body: String,
@@ -375,6 +387,14 @@ pub enum News {
         /// The message.
         line: Line,
     },
+    /// The notification of a peer was pressed.
+    NotificationPressed(PeerId),
+    /// The desktop shows notifications, or why not.
+    Notifies(Result<(), Fault>),
+    /// Where others reach us, the likeliest first.
+    Addresses(Vec<String>),
+    /// Messages may have come or changed that nothing was told of.
+    Missed,
 }
 
 /// How far the start has come.
@@ -471,6 +491,8 @@ pub struct Check {
     pub received: u64,
     /// Those among them whose sender did not know our key.
     pub strangers: u64,
+    /// Where others reach us, the likeliest first.
+    pub addresses: Vec<String>,
     /// The round trip of now, or why there was none.
     pub pong: Result<Pong, Fault>,
 }
@@ -502,103 +524,4 @@ pub enum Presence {
     },
     /// There is none, and why, as far as that is known.
     Away(Option<Fault>),
-}
-
-/// A conversation in the list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    /// With whom.
-    pub peer: PeerId,
-    /// Messages that were not seen.
-    pub unread: u64,
-    /// The newest message.
-    pub last: Option<Line>,
-}
-
-/// A message, ready to be shown: text from the peer is made harmless.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Direction and id.
-    pub target: Target,
-    /// Its place in the history.
-    pub order_ms: i64,
-    /// Its number among all of its direction.
-    pub seq: u64,
-    /// What it is.
-    pub kind: Kind,
-    /// When it was sent, by the sender's clock, in ms since 1970.
-    pub sent_ms: i64,
-    /// How far it has come.
-    pub state: State,
-    /// Its text.
-    pub text: Option<String>,
-    /// What is hidden in it.
-    pub hidden: Option<String>,
-    /// The name of its file.
-    pub name: Option<String>,
-    /// Bytes of its body.
-    pub bytes: u64,
-    /// Why it failed.
-    pub reason: Option<String>,
-    /// What it answers, with the beginning of that.
-    pub reply: Option<(Target, Option<String>)>,
-    /// Whether its text was changed.
-    pub edited: bool,
-    /// What both sides say to it.
-    pub reactions: Vec<Reaction>,
-    /// Whether it was changed on the disk.
-    pub damaged: bool,
-}
-
-// contents stay out of logs
-impl std::fmt::Debug for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Line({} {} {} {})", self.target.direction, self.target.id, self.kind, self.state)
-    }
-}
-
-impl Line {
-    /// For [`Place`].
-    pub fn cursor(&self) -> Cursor {
-        (self.order_ms, self.target.id)
-    }
-
-    /// Whether we sent it.
-    pub fn is_ours(&self) -> bool {
-        self.target.direction == Direction::Out
-    }
-}
-
-/// A file or a picture that is to be sent.
-pub struct Staged {
-    /// The name that the peer will see.
-    pub name: String,
-    /// Bytes of it.
-    pub bytes: u64,
-    /// What it is.
-    pub body: StagedBody,
-}
-
-/// What a staged file is.
-pub enum StagedBody {
-    /// A picture.
-    Picture {
-        /// The file's bytes.
-        file: Vec<u8>,
-        /// As it is shown before it is sent.
-        preview: Arc<ColorImage>,
-        /// Bytes of text that it can hide.
-        capacity: usize,
-    },
-    /// Anything else.
-    File(PathBuf),
-    /// A voice clip.
-    Clip(Arc<sound::Clip>),
-}
-
-// contents stay out of logs
-impl std::fmt::Debug for Staged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Staged({} bytes)", self.bytes)
-    }
 }

@@ -172,10 +172,9 @@ fn dial(error: &DialError) -> Said {
         DialError::NoPeer(peer) => Said::new("fault-no-peer").text("peer", peer),
         DialError::NoAddress { peer } => Said::new("fault-no-address").text("peer", peer),
         DialError::Resolve { host, reason } => Said::new("fault-resolve").text("host", host).text("what", reason),
-        DialError::NothingHeard { peer, addresses, expected } => Said::new("fault-nothing-heard")
-            .text("peer", peer)
-            .text("address", list(addresses))
-            .text("key", expected),
+        DialError::NothingHeard { peer, addresses, expected } => {
+            Said::new("fault-nothing-heard").text("peer", peer).text("address", list(addresses)).text("key", expected)
+        }
         DialError::NotInTheirTable { peer, our_key } => {
             Said::new("fault-not-in-their-table").text("peer", peer).text("key", our_key)
         }
@@ -360,9 +359,9 @@ fn address_said(text: &str, error: AddressError) -> Said {
 fn config(faults: &ConfigErrors) -> Said {
     match faults.faults() {
         [only] => config_fault(only),
-        [first, ..] => Said::new("fault-table-several")
-            .number("count", faults.faults().len())
-            .said("what", config_fault(first)),
+        [first, ..] => {
+            Said::new("fault-table-several").number("count", faults.faults().len()).said("what", config_fault(first))
+        }
         [] => Said::new("fault-other").text("what", faults),
     }
 }
@@ -413,9 +412,9 @@ fn picture(error: &PictureError) -> Said {
     match error {
         PictureError::InputTooLong { bytes } => Said::new("fault-picture-long").text("size", size(*bytes)),
         PictureError::Unknown { .. } => Said::new("fault-picture-unknown"),
-        PictureError::TooLarge { width, height, .. } => Said::new("fault-picture-large")
-            .text("width", width)
-            .text("height", height),
+        PictureError::TooLarge { width, height, .. } => {
+            Said::new("fault-picture-large").text("width", width).text("height", height)
+        }
         PictureError::Memory { .. } => Said::new("fault-picture-memory"),
         PictureError::CutShort { .. } => Said::new("fault-picture-cut"),
         PictureError::Damaged { .. } => Said::new("fault-picture-damaged"),

@@ -10,11 +10,11 @@ use tracing::{debug, info, warn};
 
 use super::io::{self, ReadHalf, StreamError, WriteHalf};
 use super::link::{BULK_BYTES, Link};
-use super::{reading, reasons};
 use super::run::elapsed_ms;
 use super::shared::{Shared, lock, now_ms};
 use super::table::Entry;
 use super::types::Event;
+use super::{reading, reasons};
 use crate::crypto::sm3::Sm3;
 use crate::identity::PeerId;
 use crate::store::{self, BodyReader, Direction, Lease, Message, MessageId, Store, StoreError};

@@ -37,6 +37,10 @@ mod tests {
         assert_eq!(harmless("\u{1b}[2J\u{202e}abc", "\n"), "\\u{1b}[2J\\u{202e}abc");
         assert_eq!(harmless("你好, tab\there", " "), "你好, tab here");
         assert_eq!(one_line("one\ntwo\u{2029}\u{206e}"), "one two\\u{2029}\\u{206e}");
-        assert_eq!(one_line("👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}"), "👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}", "emoji stay whole");
+        assert_eq!(
+            one_line("👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}"),
+            "👨\u{200d}👩\u{200d}👧 ❤\u{fe0f}",
+            "emoji stay whole"
+        );
     }
 }

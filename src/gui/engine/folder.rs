@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::gui::talk::{Fault, Folder, FolderEntry};
+use crate::node::text::one_line;
 
 /// Entries of a folder that are listed at most.
 const ENTRIES_MAX: usize = 5_000;
@@ -23,7 +24,12 @@ pub(super) fn list(path: Option<&Path>) -> Result<Folder, Fault> {
             // what a link points to is what is chosen
             let metadata = std::fs::metadata(entry.path()).ok()?;
             let shown = !name.starts_with('.') && (metadata.is_dir() || metadata.is_file());
-            shown.then(|| FolderEntry { name, path: entry.path(), is_folder: metadata.is_dir(), bytes: metadata.len() })
+            shown.then(|| FolderEntry {
+                name: one_line(&name),
+                path: entry.path(),
+                is_folder: metadata.is_dir(),
+                bytes: metadata.len(),
+            })
         })
         .take(ENTRIES_MAX)
         .collect();

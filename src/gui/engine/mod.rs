@@ -1,13 +1,15 @@
 //! The part of the app that works: a thread with a runtime that owns the node, the history and the workers. The window
 //! asks and is told; it never waits.
 
+mod addresses;
+mod behind;
 mod camera;
 mod desktop;
 mod folder;
 mod look;
-mod notify;
+pub mod notify;
 mod pictures;
-mod reach;
+mod seek;
 mod session;
 mod settings;
 mod sound;
@@ -124,6 +126,13 @@ impl Out {
     /// Tells the window. A window that is gone is told nothing.
     async fn tell(&self, news: News) {
         if self.news.send(news).await.is_ok() {
+            (self.wake)();
+        }
+    }
+
+    /// The same from a thread that is none of the runtime.
+    fn tell_blocking(&self, news: News) {
+        if self.news.blocking_send(news).is_ok() {
             (self.wake)();
         }
     }

@@ -135,7 +135,7 @@ mod tests {
         let path = folder.path().join("false.png");
         std::fs::write(&path, b"\x89PNG\r\n\x1a\nbut no more").unwrap();
         assert!(matches!(stage(&path).unwrap().body, StagedBody::File(_)));
-        assert!(stage(folder.path()).unwrap_err().hint.is_some());
+        assert!(stage(folder.path()).unwrap_err().said.is_some());
         assert!(stage(&folder.path().join("gone")).is_err());
         assert!(decode(b"nothing", 100).is_err());
     }

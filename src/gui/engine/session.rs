@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::behind::Behind;
 use super::look::{self, Look};
+use super::notify::{Heard, Notifier};
+use super::seek::Seeker;
 use super::settings::File;
 use super::sound::Sound;
 use super::start::Loaded;
-use super::{End, Out, camera, desktop, folder, notify, pictures, reach};
+use super::{End, Out, addresses, camera, desktop, folder, pictures};
 use crate::config::{Config, Peer, edit};
 use crate::gui::said::Said;
 use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
@@ -56,7 +58,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         fingerprint: fingerprint(loaded.identity.public()),
         listen: node.address().to_string(),
         table: loaded.config.path.clone(),
-        reached: reach::reach(node.address()),
+        reached: addresses::reachable(node.address()),
     };
     let settings = File::of(&loaded.data);
     let reading = settings.clone();
@@ -64,6 +66,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
     let looks = look::start(node.history(), out.clone());
     let decoders = Arc::new(Semaphore::new(DECODERS));
     let sound = Sound::new(node.history(), out.clone(), decoders.clone(), loaded.config.sound.clone());
+    let seeker = Seeker::new(node.history(), out.clone());
     let mut session = Session {
         node: Arc::new(node),
         identity: loaded.identity,
@@ -72,9 +75,10 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         looks,
         out: out.clone(),
         decoders,
-        search: None,
+        seeker,
         rtt_ms: HashMap::new(),
         settings,
+        notifier: notifier(out),
         downloads: loaded.downloads,
         sound,
         cameras: camera::Cameras::new(out.clone()),
@@ -87,6 +91,18 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
     let end = session.serve(asks, &mut events).await;
     session.stop().await;
     end
+}
+
+/// Who tells the desktop. Without a thread for it, the window has the messages all the same.
+fn notifier(out: &Out) -> Option<Notifier> {
+    let out = out.clone();
+    let hear = move |heard| {
+        out.tell_blocking(match heard {
+            Heard::Pressed(peer) => News::NotificationPressed(peer),
+            Heard::Works(works) => News::Notifies(works),
+        });
+    };
+    Notifier::start(None, Arc::new(hear)).ok()
 }
 
 async fn again(asks: &mut mpsc::Receiver<Ask>) -> End {
@@ -108,10 +124,11 @@ struct Session {
     looks: mpsc::Sender<Look>,
     out: Out,
     decoders: Arc<Semaphore>,
-    search: Option<AbortHandle>,
+    seeker: Seeker,
     /// What was told last of those that are here.
     rtt_ms: HashMap<PeerId, Option<u128>>,
     settings: File,
+    notifier: Option<Notifier>,
     downloads: std::path::PathBuf,
     sound: Sound,
     cameras: camera::Cameras,
@@ -121,11 +138,17 @@ impl Session {
     async fn serve(&mut self, asks: &mut mpsc::Receiver<Ask>, events: &mut mpsc::Receiver<Event>) -> End {
         let mut pings = tokio::time::interval(PING_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut behind = Behind::default();
         let (measured, mut measures) = mpsc::channel(crate::config::PEERS_MAX);
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(event) => self.event(event).await,
+                    Some(event) => {
+                        self.event(event).await;
+                        if behind.caught_up(events.len()) {
+                            self.read_anew().await;
+                        }
+                    }
                     None => return End::Quit,
                 },
                 ask = asks.recv() => match ask {
@@ -141,10 +164,8 @@ impl Session {
     /// The window says goodbye, and so do we.
     async fn stop(mut self) {
         self.cameras.stop().await;
-        if let Some(search) = self.search {
-            search.abort();
-        }
         drop(self.sound);
+        self.seeker.stop();
         match Arc::try_unwrap(self.node) {
             Ok(node) => node.shutdown().await,
             // Something is still being sent: the node is told all the same, and its folder is free a little later.
@@ -179,15 +200,7 @@ impl Session {
         }
     }
 
-    /// Messages of ours that are not as they were.
-    async fn ours(&self, to: &str, ids: impl IntoIterator<Item = MessageId>) {
-        if let Some(peer) = self.id_of(to) {
-            let targets = ids.into_iter().map(|id| Target { direction: Direction::Out, id }).collect();
-            self.look(Look::Lines { peer, targets, arrived: false }).await;
-        }
-    }
-
-    async fn here(&mut self, link: LinkInfo) {
+    async fn here(&mut self, link: &LinkInfo) {
         if let Some(peer) = self.id_of(&link.peer) {
             self.rtt_ms.entry(peer).or_insert(None);
             self.cameras.is_here(&peer);
@@ -197,9 +210,32 @@ impl Session {
         self.presence(&link.peer, here).await;
     }
 
+    /// Events were missed: what they would have told is read and told again.
+    async fn read_anew(&mut self) {
+        tracing::warn!("events of the node were missed, what they were about is read again");
+        let links = self.node.status().links;
+        self.rtt_ms.clear();
+        for peer in self.peers.clone() {
+            match links.iter().find(|link| link.peer == peer.name) {
+                Some(link) => self.here(link).await,
+                None => self.presence(&peer.name, Presence::Away(None)).await,
+            }
+        }
+        self.read_table().await;
+        self.out.tell(News::Missed).await;
+    }
+
+    /// Messages of ours that are not as they were.
+    async fn ours(&self, to: &str, ids: impl IntoIterator<Item = MessageId>) {
+        if let Some(peer) = self.id_of(to) {
+            let targets = ids.into_iter().map(|id| Target { direction: Direction::Out, id }).collect();
+            self.look(Look::Lines { peer, targets, arrived: false }).await;
+        }
+    }
+
     async fn event(&mut self, event: Event) {
         match event {
-            Event::Connected(link) => self.here(link).await,
+            Event::Connected(link) => self.here(&link).await,
             Event::Disconnected { peer, reason } => {
                 if let Some(peer) = self.id_of(&peer) {
                     self.rtt_ms.remove(&peer);
@@ -209,7 +245,7 @@ impl Session {
             Event::Published { peer, camera } => {
                 let links = self.node.status().links;
                 if let Some(link) = links.into_iter().find(|link| link.peer == peer) {
-                    self.here(LinkInfo { camera, ..link }).await;
+                    self.here(&LinkInfo { camera, ..link }).await;
                 }
             }
             Event::DialFailed { peer, error } => {
@@ -270,6 +306,9 @@ impl Session {
             }
             Ask::Read { peer, up_to } => {
                 if let Some(name) = self.name_of(&peer) {
+                    if let Some(notifier) = &self.notifier {
+                        notifier.withdraw(peer);
+                    }
                     self.node.mark_read(&name, up_to).await;
                     let looks = self.looks.clone();
                     tokio::spawn(async move {
@@ -298,12 +337,14 @@ impl Session {
             }
             Ask::Stage { peer, path } => self.stage(peer, move || pictures::stage(&path)),
             Ask::StagePasted { peer, picture } => self.stage(peer, move || pictures::stage_pasted(&picture)),
-            Ask::Search { words, peer, ticket } => self.search(words, peer, ticket),
+            Ask::Search { words, peer, ticket } => self.seeker.search(words, peer, ticket),
+            Ask::PrepareSearch => self.seeker.prepare(),
             Ask::Check { peer } => self.check(peer),
             Ask::SafetyNumber { peer } => self.safety_number(peer),
             Ask::Notify(notification) => {
-                // A desktop that does not answer holds up a thread of its own.
-                drop(tokio::task::spawn_blocking(move || notify::tell(&notification)));
+                if let Some(notifier) = &self.notifier {
+                    notifier.tell(notification);
+                }
             }
             Ask::KeepSettings(chosen) => {
                 // One after the other: the last word is what is kept.
@@ -312,6 +353,13 @@ impl Session {
                 if let Ok(Err(fault)) = kept {
                     self.out.tell(News::Trouble(fault)).await;
                 }
+            }
+            Ask::Addresses => {
+                let (listen, out) = (self.node.address(), self.out.clone());
+                tokio::spawn(async move {
+                    let found = tokio::task::spawn_blocking(move || addresses::reachable(listen)).await;
+                    out.tell(News::Addresses(found.unwrap_or_default())).await;
+                });
             }
             Ask::Table(changes) => self.change_table(changes).await,
             Ask::Locate { peer, target } => self.look(Look::Locate { peer, target }).await,
@@ -372,7 +420,9 @@ impl Session {
                 Err(error) => Err(Fault::of(&error)),
             };
             let traffic = node.status().traffic;
-            let check = Check { received: traffic.received_datagrams, strangers: traffic.strangers, pong };
+            let listen = node.address();
+            let addresses = tokio::task::spawn_blocking(move || addresses::reachable(listen)).await.unwrap_or_default();
+            let check = Check { received: traffic.received_datagrams, strangers: traffic.strangers, addresses, pong };
             out.tell(News::Checked { peer, check }).await;
         });
     }
@@ -446,22 +496,6 @@ impl Session {
             let staged = staged.unwrap_or_else(|died| Err(Fault::of(&died))).map(Arc::new);
             out.tell(News::Staged { peer, staged }).await;
         });
-    }
-
-    fn search(&mut self, words: String, peer: Option<PeerId>, ticket: u64) {
-        if let Some(before) = self.search.take() {
-            before.abort();
-        }
-        let (history, out) = (self.node.history(), self.out.clone());
-        let task = tokio::spawn(async move {
-            let found = tokio::task::spawn_blocking(move || look::search(&history, &words, peer)).await;
-            match found {
-                Ok(Ok(lines)) => out.tell(News::Found { ticket, lines }).await,
-                Ok(Err(error)) => out.tell(News::Trouble(Fault::of(&error))).await,
-                Err(died) => out.tell(News::Trouble(Fault::of(&died))).await,
-            }
-        });
-        self.search = Some(task.abort_handle());
     }
 
     async fn change_table(&mut self, changes: Vec<edit::Change>) {

@@ -39,9 +39,7 @@ impl File {
             draft.persist(&self.path).map_err(|error| error.error)?;
             Ok(())
         };
-        write().map_err(|error| {
-            Fault::file("fault-settings", &self.path, &error)
-        })
+        write().map_err(|error| Fault::file("fault-settings", &self.path, &error))
     }
 }
 
@@ -66,6 +64,6 @@ mod tests {
             let mode = std::fs::metadata(folder.path().join(FILE_NAME)).unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0);
         }
-        assert!(File::of(&folder.path().join("gone")).write(&settings).unwrap_err().hint.is_some());
+        assert!(File::of(&folder.path().join("gone")).write(&settings).unwrap_err().said.is_some());
     }
 }

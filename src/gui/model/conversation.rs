@@ -158,6 +158,18 @@ impl Conversation {
         Some(place)
     }
 
+    /// Messages may have come or changed that nothing was told of: a reader at the end gets the newest page again, one
+    /// further up keeps what he reads, and gets what follows it as if it were not here.
+    pub fn has_missed(&mut self) {
+        self.awaited = None;
+        if self.anchor == Anchor::Bottom {
+            self.clear();
+            self.opened = false;
+        } else {
+            self.reaches_newest = false;
+        }
+    }
+
     fn clear(&mut self) {
         self.lines.clear();
         self.places.clear();
@@ -453,6 +465,22 @@ mod tests {
         let mut part = opened(100..110, true);
         part.take_line(line(50));
         assert_eq!(seqs(&part)[0], 100);
+    }
+
+    #[test]
+    fn what_was_missed_is_asked_for_again() {
+        let mut talk = opened(1..4, false);
+        talk.has_missed();
+        assert_eq!(talk.wanted(0, 0), Some(Place::Newest), "the reader is at the end");
+        talk.take_page(Place::Newest, page(1..6), false);
+        assert_eq!(seqs(&talk), [1, 2, 3, 4, 5]);
+        talk.anchor = Anchor::At { target: line(2).target, above: 0.0 };
+        talk.has_missed();
+        assert_eq!(seqs(&talk), [1, 2, 3, 4, 5], "he reads");
+        let place = talk.wanted(0, 5).unwrap();
+        assert_eq!(place, Place::After(line(5).cursor()));
+        talk.take_page(place, page(6..8), false);
+        assert_eq!(seqs(&talk), [1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]

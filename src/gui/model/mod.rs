@@ -54,6 +54,10 @@ pub struct Model {
     pub settings: Settings,
     /// What a search found.
     pub found: Option<Found>,
+    /// Why the desktop shows no notifications.
+    pub notify_fault: Option<Fault>,
+    /// Where others reach us; none inside while that is awaited.
+    addresses: Option<Option<Vec<String>>>,
     conversations: HashMap<PeerId, Conversation>,
     drafts: HashMap<PeerId, Draft>,
     pictures: Pictures,
@@ -138,6 +142,8 @@ pub enum Effect {
         /// What.
         line: Line,
     },
+    /// The conversation is to be opened, and the window to be seen.
+    Pressed(PeerId),
 }
 
 // contents stay out of logs
@@ -165,6 +171,8 @@ impl Default for Model {
             table_revision: 0,
             settings: Settings::default(),
             found: None,
+            notify_fault: None,
+            addresses: None,
             conversations: HashMap::new(),
             drafts: HashMap::new(),
             pictures: Pictures::default(),
@@ -346,6 +354,20 @@ impl Model {
         self.check.as_ref().filter(|(checked, _)| checked == peer)?.1.as_ref()
     }
 
+    /// Where others reach us; asks for it where it is not known.
+    pub fn addresses(&mut self, asks: &mut Vec<Ask>) -> Option<&[String]> {
+        if self.addresses.is_none() {
+            self.addresses = Some(None);
+            asks.push(Ask::Addresses);
+        }
+        self.addresses.as_ref()?.as_deref()
+    }
+
+    /// The next look at the addresses is a new one: a machine is carried about.
+    pub fn forget_addresses(&mut self) {
+        self.addresses = None;
+    }
+
     /// Says something that a person should know.
     pub fn notice(&mut self, fault: Fault) {
         // the same again is no news
@@ -423,6 +445,10 @@ impl Model {
             News::Interrupted => {}
             News::Sound(news) => self.take_sound(news),
             news @ (News::SavedAs { .. } | News::Located { .. } | News::Draft { .. }) => self.take_extra(news),
+            News::NotificationPressed(peer) => effects.push(Effect::Pressed(peer)),
+            News::Notifies(works) => self.notify_fault = works.err(),
+            News::Missed => self.conversations.values_mut().for_each(Conversation::has_missed),
+            News::Addresses(found) => self.addresses = Some(Some(found)),
         }
         effects
     }

@@ -4,8 +4,10 @@ use egui::{TextEdit, Ui};
 
 use super::{View, field, paint, tell_fault};
 use crate::config::{Address, Allow, edit};
+use crate::gui::card::Card;
 use crate::gui::model::Model;
-use crate::gui::talk::{Ask, Fault};
+use crate::gui::said::Said;
+use crate::gui::talk::{Ask, Fault, Stage};
 use crate::gui::told;
 use crate::identity::parse_key_line;
 
@@ -30,6 +32,19 @@ impl State {
         }
         added
     }
+
+    /// Where all that the other side has copied was pasted into the line of the key, the other lines are filled too. What
+    /// was typed into them before stays.
+    fn take_card(&mut self) {
+        let Some(card) = Card::read(&self.key).filter(|card| card.key != self.key.trim()) else { return };
+        self.key = card.key;
+        if self.name.trim().is_empty() {
+            self.name = card.name;
+        }
+        if self.address.trim().is_empty() {
+            self.address = card.addresses.join(", ");
+        }
+    }
 }
 
 /// The addresses of a line, however they are kept apart.
@@ -42,18 +57,12 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
     if model.table_fault.is_some() {
         state.asked = None;
     }
+    ui.weak(view.get("add-about"));
     field(ui, &view.get("add-name"), TextEdit::singleline(&mut state.name).char_limit(64));
-    field(ui, &view.get("add-key"), TextEdit::singleline(&mut state.key).hint_text("sm2:…"));
-    let key = state.key.trim();
-    let key_is_good = match parse_key_line(key) {
-        Ok(_) => true,
-        Err(error) => {
-            if !key.is_empty() {
-                tell_fault(ui, &Fault::of(&error), view);
-            }
-            false
-        }
-    };
+    if field(ui, &view.get("add-key"), TextEdit::singleline(&mut state.key).hint_text("sm2:…")).changed() {
+        state.take_card();
+    }
+    let key_is_good = key(ui, state.key.trim(), model, view);
     field(ui, &view.get("add-address"), TextEdit::singleline(&mut state.address).hint_text("192.168.1.12:9999"));
     let addresses = addresses(&state.address);
     let mut addresses_are_good = true;
@@ -74,9 +83,24 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
         model.table_fault = None;
         asks.push(Ask::Table(vec![edit::Change::Add(edit::Entry {
             name: state.name.trim().to_owned(),
-            key: key.to_owned(),
+            key: state.key.trim().to_owned(),
             addresses,
             allow: Allow { chat: true, camera: state.camera },
         })]));
     }
+}
+
+/// Whether the line is a key that can be added; what is wrong with it is shown.
+fn key(ui: &mut Ui, line: &str, model: &Model, view: View<'_>) -> bool {
+    let fault = match parse_key_line(line) {
+        _ if line.is_empty() => return false,
+        // The table would take it, and the next start would not.
+        Ok(_) if matches!(&model.stage, Stage::Running(me) if me.key_line == line) => {
+            Fault::own(Said::new("add-own-key"), "our own key")
+        }
+        Ok(_) => return true,
+        Err(error) => Fault::of(&error),
+    };
+    tell_fault(ui, &fault, view);
+    false
 }

@@ -154,8 +154,7 @@ fn head(ui: &mut Ui, state: &mut State, model: &Model, id: PeerId, view: View<'_
                     response.on_hover_text(&peer.row.name);
                     if key_state == KeyState::Verified {
                         let colour = look::here(ui.visuals());
-                        let verified = view.get("head-verified");
-                        ui.label(RichText::new("✔").color(colour)).on_hover_text(&verified).accessible_name(verified);
+                        super::mark(ui, RichText::new("✔").color(colour), view.get("head-verified"));
                     }
                 });
                 presence(ui, peer, view);

@@ -42,7 +42,7 @@ const SHORTCUTS: [(KeyboardShortcut, Action, &str); 9] = [
 ];
 
 /// Keys that the composer and the toolkit listen to.
-const OTHERS: [(&str, &str); 9] = [
+const OTHERS: [(&str, &str); 10] = [
     ("Enter", "key-send"),
     ("Shift+Enter", "key-line"),
     ("Tab", "key-tab"),
@@ -52,6 +52,7 @@ const OTHERS: [(&str, &str); 9] = [
     ("↑", "key-edit-last"),
     ("Tab, Space", "key-menu"),
     ("+  −  0", "key-zoom"),
+    ("← → Home End", "key-seek"),
 ];
 
 /// What the keys of this frame ask for.

@@ -78,9 +78,23 @@ fn field(ui: &mut Ui, label: &str, edit: TextEdit<'_>) -> egui::Response {
     ui.add(edit.desired_width(width)).labelled_by(label.id)
 }
 
+/// A sign for those who see it, and its meaning for those who hear it: a screen reader reads the text of a label.
+fn mark(ui: &mut Ui, sign: impl Into<RichText>, meaning: String) -> egui::Response {
+    let label = ui.add(egui::Label::new(sign.into()).selectable(false)).on_hover_text(&meaning);
+    ui.ctx().accesskit_node_builder(label.id, |node| node.set_value(meaning));
+    label
+}
+
 /// What went wrong, and the mend, in the language of the window. What the library says itself is shown on hovering.
 fn tell_fault(ui: &mut Ui, fault: &Fault, view: View<'_>) {
-    let Some(said) = &fault.said else { return show_fault(ui, fault) };
+    let Some(said) = &fault.said else {
+        // what has no words of the app is said in the library's
+        ui.colored_label(ui.visuals().error_fg_color, &fault.error);
+        if let Some(hint) = &fault.hint {
+            ui.label(RichText::new(hint).weak());
+        }
+        return;
+    };
     let mut detail = fault.error.clone();
     if let Some(hint) = &fault.hint {
         detail.push('\n');
@@ -89,14 +103,6 @@ fn tell_fault(ui: &mut Ui, fault: &Fault, view: View<'_>) {
     ui.colored_label(ui.visuals().error_fg_color, said.tell(view.words)).on_hover_text(detail);
     if let Some(mend) = said.mend(view.words) {
         ui.label(RichText::new(mend).weak());
-    }
-}
-
-/// What went wrong, and the mend, in the library's words.
-fn show_fault(ui: &mut Ui, fault: &Fault) {
-    ui.colored_label(ui.visuals().error_fg_color, &fault.error);
-    if let Some(hint) = &fault.hint {
-        ui.label(RichText::new(hint).weak());
     }
 }
 

@@ -1,50 +1,92 @@
-//! What the other side needs from us: the public key line, to copy and as a QR code.
+//! What the other side needs from us: our public key line and our addresses, to copy in one piece and as a QR code.
 
 use std::sync::Arc;
 
 use egui::{Color32, ColorImage, RichText, TextureHandle, TextureOptions, Ui};
 
 use super::View;
-use crate::gui::talk::Me;
+use crate::gui::card::Card;
+use crate::gui::model::Model;
+use crate::gui::talk::{Ask, Me};
 
 /// Light modules around the code (ISO/IEC 18004 asks for four).
 const QUIET_MODULES: usize = 4;
+/// Points of a side of a code.
+const CODE_SIDE: f32 = 180.0;
 
-/// The drawn code.
-#[derive(Default)]
-pub struct State {
-    code: Option<(String, TextureHandle)>,
+/// What was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Copied {
+    All,
+    Key,
 }
 
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("own_key::State")
-    }
+/// The drawn code, and what was copied last.
+#[derive(Debug, Default)]
+pub struct State {
+    code: Code,
+    copied: Option<Copied>,
 }
 
 /// Shows our key.
-pub fn show(ui: &mut Ui, state: &mut State, me: &Me, view: View<'_>) {
+pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, me: &Me, view: View<'_>, asks: &mut Vec<Ask>) {
     ui.label(view.get("own-key-about"));
+    // those of the start are the likeliest until the answer has come
+    let addresses = model.addresses(asks).unwrap_or(&me.reached).to_vec();
+    let card = Card { name: me.name.clone(), key: me.key_line.clone(), addresses };
+    let text = card.to_text();
+    ui.horizontal_top(|ui| {
+        let beside = (ui.available_width() - CODE_SIDE - 2.0 * ui.spacing().item_spacing.x).max(CODE_SIDE);
+        ui.vertical(|ui| {
+            ui.set_width(beside);
+            ui.add(egui::Label::new(RichText::new(&me.key_line).monospace()).wrap());
+            ui.weak(view.words.with("own-key-listen", &[("address", me.listen.clone().into())]));
+            super::connection::own(ui, &card.addresses, view);
+            copies(ui, state, (&text, &me.key_line), view);
+        });
+        state.code.show(ui, &text, view.get("own-key-qr"));
+    });
+}
+
+/// What can be copied, and what was.
+fn copies(ui: &mut Ui, state: &mut State, (all, key): (&str, &str), view: View<'_>) {
     ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(&me.key_line).monospace());
-        if ui.button(view.get("own-key-copy")).clicked() {
-            ui.ctx().copy_text(me.key_line.clone());
+        for (what, label, text) in [(Copied::All, "own-key-copy-all", all), (Copied::Key, "own-key-copy", key)] {
+            if ui.button(view.get(label)).clicked() {
+                ui.ctx().copy_text(text.to_owned());
+                state.copied = Some(what);
+            }
+            if state.copied == Some(what) {
+                ui.weak(format!("✔ {}", view.get("own-key-copied")));
+            }
         }
     });
-    let listen = [("address", me.listen.clone().into())];
-    ui.weak(view.words.with("own-key-listen", &listen));
-    if !me.reached.is_empty() {
-        let reached = [("addresses", me.reached.join(", ").into())];
-        ui.label(view.words.with("own-key-reached", &reached));
+}
+
+/// A QR code that is drawn once for its text.
+#[derive(Default)]
+pub struct Code {
+    drawn: Option<(String, TextureHandle)>,
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Code")
     }
-    let drawn = state.code.as_ref().is_some_and(|(line, _)| *line == me.key_line);
-    if !drawn && let Some(code) = qr(&me.key_line) {
-        let texture = ui.ctx().load_texture("qr", Arc::new(code), TextureOptions::NEAREST);
-        state.code = Some((me.key_line.clone(), texture));
-    }
-    if let Some((_, texture)) = &state.code {
-        let image = egui::Image::new((texture.id(), egui::vec2(180.0, 180.0))).alt_text(view.get("own-key-qr"));
-        ui.add(image);
+}
+
+impl Code {
+    /// Shows the code of a text; nothing for a text that is too long for one.
+    pub fn show(&mut self, ui: &mut Ui, text: &str, label: String) {
+        let is_drawn = self.drawn.as_ref().is_some_and(|(drawn, _)| drawn == text);
+        if !is_drawn && let Some(code) = qr(text) {
+            let texture = ui.ctx().load_texture("qr", Arc::new(code), TextureOptions::NEAREST);
+            self.drawn = Some((text.to_owned(), texture));
+        }
+        if let Some((_, texture)) = self.drawn.as_ref().filter(|(drawn, _)| drawn == text) {
+            let image = egui::Image::new((texture.id(), egui::vec2(CODE_SIDE, CODE_SIDE)));
+            ui.add(image.alt_text(label));
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use egui::{Button, Grid, RichText, TextEdit, Ui};
 
-use super::{View, field, paint, tell_fault};
+use super::{View, field, own_key, paint, tell_fault};
 use crate::config::{Address, Allow, edit::Change};
 use crate::gui::model::Model;
 use crate::gui::model::settings::KeyState;
-use crate::gui::talk::{Ask, PeerRow};
+use crate::gui::talk::{Ask, Me, PeerRow};
 use crate::gui::told;
 use crate::identity::PeerId;
 
@@ -24,6 +24,8 @@ pub struct State {
     removes: bool,
     /// The table that a change was asked for.
     asked: Option<u64>,
+    code: own_key::Code,
+    own_key: own_key::State,
 }
 
 impl State {
@@ -35,7 +37,7 @@ impl State {
             chat: row.may_chat,
             camera: row.may_watch,
             removes: false,
-            asked: None,
+            ..Self::default()
         }
     }
 
@@ -66,7 +68,7 @@ pub fn show(
     ui: &mut Ui,
     state: &mut State,
     model: &mut Model,
-    peer: PeerId,
+    (me, peer): (&Me, PeerId),
     view: View<'_>,
     asks: &mut Vec<Ask>,
 ) -> bool {
@@ -102,7 +104,8 @@ pub fn show(
         ask(state, model, changes, asks);
     }
     ui.separator();
-    safety(ui, model, peer, view, asks);
+    safety(ui, state, model, (me, &row), view, asks);
+    ui.collapsing(view.get("own-key-title"), |ui| own_key::show(ui, &mut state.own_key, model, me, view, asks));
     ui.separator();
     ui.checkbox(&mut state.removes, view.get("peer-removes"));
     if ui.add_enabled(state.removes && state.asked.is_none(), Button::new(view.get("peer-remove"))).clicked() {
@@ -117,36 +120,51 @@ fn ask(state: &mut State, model: &mut Model, changes: Vec<Change>, asks: &mut Ve
     asks.push(Ask::Table(changes));
 }
 
-/// The number that both read to each other, in rows as one reads them.
-fn safety(ui: &mut Ui, model: &mut Model, peer: PeerId, view: View<'_>, asks: &mut Vec<Ask>) {
-    ui.label(view.get("peer-safety"));
-    match model.safety_number(peer, asks) {
+/// The number that both read to each other or hold to each other's camera, and whose keys it is made of.
+fn safety(
+    ui: &mut Ui,
+    state: &mut State,
+    model: &mut Model,
+    (me, row): (&Me, &PeerRow),
+    view: View<'_>,
+    asks: &mut Vec<Ask>,
+) {
+    ui.strong(view.get("peer-safety"));
+    let own = if me.name.is_empty() { view.get("peer-us") } else { me.name.clone() };
+    ui.label(format!("{own} ↔ {}", row.name));
+    match model.safety_number(row.id, asks) {
         Some(number) => {
-            let groups: Vec<&str> = number.split(' ').collect();
-            Grid::new("safety").show(ui, |ui| {
-                for row in groups.chunks(GROUPS_IN_ROW) {
-                    for group in row {
-                        ui.label(RichText::new(*group).monospace());
-                    }
-                    ui.end_row();
-                }
-            });
+            groups(ui, number);
+            let label = view.get("peer-safety-code");
+            ui.collapsing(&label, |ui| state.code.show(ui, number, label.clone()));
         }
         None => drop(ui.weak(view.get("conversation-loading"))),
     }
     ui.weak(view.get("peer-safety-about"));
-    let Some(row) = model.peer(&peer).map(|peer| peer.row.clone()) else { return };
-    let state = model.settings.key_state(&row);
-    let mut verified = state == KeyState::Verified;
+    let key = model.settings.key_state(row);
+    let mut verified = key == KeyState::Verified;
     if ui.checkbox(&mut verified, view.get("peer-verified")).changed() {
-        model.settings.verify(&row, verified);
+        model.settings.verify(row, verified);
         model.keep_settings(asks);
     }
-    if state == KeyState::Changed {
+    if key == KeyState::Changed {
         ui.colored_label(ui.visuals().error_fg_color, view.get("head-key-changed"));
         if ui.button(view.get("peer-accept")).clicked() {
-            model.settings.accept(&row);
+            model.settings.accept(row);
             model.keep_settings(asks);
         }
     }
+}
+
+/// In rows, as one reads them.
+fn groups(ui: &mut Ui, number: &str) {
+    let groups: Vec<&str> = number.split(' ').collect();
+    Grid::new("safety").show(ui, |ui| {
+        for row in groups.chunks(GROUPS_IN_ROW) {
+            for group in row {
+                ui.label(RichText::new(*group).monospace());
+            }
+            ui.end_row();
+        }
+    });
 }

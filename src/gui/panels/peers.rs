@@ -8,6 +8,7 @@ use egui::{
 
 use super::{View, camera, paint};
 use crate::gui::look;
+use crate::gui::model::settings::KeyState;
 use crate::gui::model::{Model, Peer};
 use crate::gui::talk::{Ask, Line};
 use crate::identity::PeerId;
@@ -32,6 +33,8 @@ pub struct State {
     wants_row: bool,
     /// Whether a conversation was chosen, the one that is open too.
     pub chose: bool,
+    /// Whether the history was asked to make itself ready for a search.
+    prepared: bool,
 }
 
 impl State {
@@ -78,7 +81,8 @@ pub fn show(
         let mut opened = None;
         for peer in model.peers.iter().filter(|peer| peer.row.name.to_lowercase().contains(&words)) {
             let is_open = model.open == Some(peer.row.id);
-            let row = row(ui, peer, is_open, model.has_draft(&peer.row.id), view);
+            let marks = (model.has_draft(&peer.row.id), model.settings.key_state(&peer.row));
+            let row = row(ui, peer, is_open, marks, view);
             if std::mem::take(&mut state.wants_row) {
                 row.request_focus();
             }
@@ -137,6 +141,9 @@ fn search(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, ask
     if std::mem::take(&mut state.wants_focus) {
         search.request_focus();
     }
+    if search.gained_focus() && !std::mem::replace(&mut state.prepared, true) {
+        asks.push(Ask::PrepareSearch);
+    }
     if search.changed() {
         model.search(&state.words, asks);
     }
@@ -152,7 +159,7 @@ fn search(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, ask
 
 /// One peer: face, name, round trip, time, what was said last, and how much of it is new. What it looks like is said in
 /// words for screen readers.
-fn row(ui: &mut Ui, peer: &Peer, is_open: bool, has_draft: bool, view: View<'_>) -> Response {
+fn row(ui: &mut Ui, peer: &Peer, is_open: bool, (has_draft, key): (bool, KeyState), view: View<'_>) -> Response {
     let presence = presence(peer, view);
     let preview = match (&peer.last, peer.is_typing(view.clock.now_ms)) {
         (_, true) => view.get("peers-typing"),
@@ -160,7 +167,13 @@ fn row(ui: &mut Ui, peer: &Peer, is_open: bool, has_draft: bool, view: View<'_>)
         (Some(line), _) => preview(line, view),
         (None, _) => presence.clone(),
     };
+    let (badge, of_key) = match key {
+        KeyState::Verified => ("✔ ", Some("head-verified")),
+        KeyState::Changed => ("⚠ ", Some("head-key-changed")),
+        KeyState::Unverified => ("", None),
+    };
     let mut said = vec![peer.row.name.clone(), presence];
+    said.extend(of_key.map(|key| view.get(key)));
     if peer.unread > 0 {
         said.push(view.words.with("peers-unread", &[("count", peer.unread.into())]));
     }
@@ -186,13 +199,13 @@ fn row(ui: &mut Ui, peer: &Peer, is_open: bool, has_draft: bool, view: View<'_>)
     let face = Rect::from_center_size(pos2(rect.left() + 10.0 + FACE / 2.0, rect.center().y), vec2(FACE, FACE));
     paint::face(ui, face, &peer.row, Some(peer.is_here()), behind);
     let inside = Rect::from_min_max(pos2(face.right() + 10.0, rect.top() + 9.0), rect.max - vec2(10.0, 9.0));
-    upper(ui, inside, peer, view);
+    upper(ui, inside, peer, badge, view);
     lower(ui, inside, peer, &preview, has_draft, view);
     response
 }
 
-/// Name, round trip and time.
-fn upper(ui: &Ui, inside: Rect, peer: &Peer, view: View<'_>) {
+/// Name, round trip and time; what is known of the key.
+fn upper(ui: &Ui, inside: Rect, peer: &Peer, badge: &str, view: View<'_>) {
     let palette = look::palette(ui.visuals());
     let time = peer.last.as_ref().map(|line| view.moment(line.sent_ms)).unwrap_or_default();
     let time = paint::one_line(ui, RichText::new(time).small().color(palette.weak), inside.width());
@@ -205,6 +218,7 @@ fn upper(ui: &Ui, inside: Rect, peer: &Peer, view: View<'_>) {
     if peer.has_camera() {
         beside = format!("📷 {beside}");
     }
+    beside.insert_str(0, badge);
     let beside = paint::one_line(ui, RichText::new(beside).small().color(palette.here), inside.width());
     let room = end - inside.left() - beside.size().x - 14.0;
     let name = paint::one_line(ui, RichText::new(&peer.row.name).color(palette.text), room);

@@ -2,7 +2,7 @@
 
 use egui::{Button, TextEdit, Ui};
 
-use super::{View, paint};
+use super::{View, paint, tell_fault};
 use crate::gui::look::TEXT_SIZES;
 use crate::gui::model::Model;
 use crate::gui::model::settings::{DAY_MINUTES, Theme};
@@ -52,6 +52,9 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, a
     ui.checkbox(&mut settings.notifies, view.get("settings-notifies"));
     ui.checkbox(&mut settings.hides_content, view.get("settings-hides-content"));
     quiet(ui, state, &mut settings.quiet, view);
+    if let Some(fault) = &model.notify_fault {
+        tell_fault(ui, fault, view);
+    }
     if model.settings != before {
         model.keep_settings(asks);
     }

@@ -145,6 +145,35 @@ fn edits() -> Vec<EditError> {
     ]
 }
 
+#[cfg(not(feature = "audio"))]
+fn sounds() -> Vec<Fault> {
+    Vec::new()
+}
+
+#[cfg(feature = "audio")]
+fn sounds() -> Vec<Fault> {
+    use crate::media::audio::{AudioError, Direction};
+    use crate::media::clip::ClipError;
+    use std::time::Duration;
+
+    let (device, why, after) = (|| "mic".to_owned(), || "odd".to_owned(), Duration::ZERO);
+    let all = [
+        AudioError::NoHost { why: why() },
+        AudioError::NoDevice { direction: Direction::Input },
+        AudioError::NoDevice { direction: Direction::Output },
+        AudioError::Unknown { direction: Direction::Input, wanted: device(), names: Vec::new() },
+        AudioError::Busy { device: device() },
+        AudioError::Denied { device: device(), why: why() },
+        AudioError::Gone { device: device(), after, why: why() },
+        AudioError::Stalled { device: device(), direction: Direction::Input, after, waited: after },
+        AudioError::Silent { device: device(), heard: after },
+        AudioError::Nothing { device: device() },
+        AudioError::Clip(ClipError::Empty),
+        AudioError::Format { device: device(), why: why() },
+    ];
+    all.iter().map(Fault::of).collect()
+}
+
 fn all() -> Vec<Fault> {
     let mut all: Vec<Fault> = Vec::new();
     all.extend(dials().iter().map(Fault::of));
@@ -171,6 +200,7 @@ fn all() -> Vec<Fault> {
     let address = "0.0.0.0:80".parse().unwrap();
     let bind = EndpointError::Bind { address, source: Error::from(ErrorKind::AddrInUse) };
     all.push(Fault::of(&NodeError::Endpoint(bind)));
+    all.extend(sounds());
     all.push(Fault::of(&KeyLineError::NoPrefix));
     all.push(Fault::of(&KeyLineError::NotBase64));
     all.push(Fault::of(&KeyLineError::Length { got: 5 }));

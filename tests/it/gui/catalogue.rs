@@ -85,7 +85,7 @@ fn every_text_is_in_the_bundled_fonts() {
     let ctx = egui::Context::default();
     look::bundled_fonts(&ctx);
     ctx.run_ui(egui::RawInput::default(), |_| {}).textures_delta.clear();
-    let mut texts = vec!["➕🔑⚙❓ℹ✔−+✖📷🔒🔓🎵📄🖼📁📎⬆⬇⬅…·👥💬✉🔍😊↑⏹🎤▶⏸⏺○⛶🗙❤".to_owned()];
+    let mut texts = vec!["➕🔑⚙❓ℹ✔−+✖📷🔒🔓🎵📄🖼📁📎⬆⬇⬅…·👥💬✉🔍😊↑⏹🎤▶⏸⏺○⛶🗙❤⚠↔←→".to_owned()];
     texts.extend(emoji::EMOJI.iter().chain(&message_menu::REACTIONS).map(ToString::to_string));
     texts.extend(["en.ftl", "zh-CN.ftl"].map(|file| read(&format!("assets/i18n/{file}"))));
     let font = egui::FontId::proportional(14.0);

@@ -55,7 +55,7 @@ impl Desk {
         assert!(self.engine.ask(ask).is_ok(), "there is room");
     }
 
-    fn stage(&mut self) -> Stage {
+    pub(super) fn stage(&mut self) -> Stage {
         self.until("a stage", |news| if let News::Stage(stage) = news { Some(stage) } else { None })
     }
 
@@ -89,11 +89,11 @@ pub(super) fn folder(name: &str) -> (TempDir, PathBuf, String) {
     (folder, table, address)
 }
 
-fn id(me: &Me) -> PeerId {
+pub(super) fn id(me: &Me) -> PeerId {
     PeerId::of(&parse_key_line(&me.key_line).unwrap())
 }
 
-fn add(name: &str, me: &Me, address: &str) -> Ask {
+pub(super) fn add(name: &str, me: &Me, address: &str) -> Ask {
     Ask::Table(vec![edit::Change::Add(edit::Entry {
         name: name.into(),
         key: me.key_line.clone(),

@@ -1,16 +1,20 @@
 //! The desktop app, headless: catalogues, panels in both languages, the engine with real nodes.
 
+mod access;
 mod camera;
 mod catalogue;
 #[cfg(feature = "audio")]
 mod clip;
 mod conversation;
 mod engine;
+#[cfg(target_os = "linux")]
+mod notify;
 mod raster;
 mod reading;
 mod settings;
 mod snapshots;
 mod start;
+mod trust;
 #[cfg(all(feature = "audio", target_os = "linux"))]
 mod voice;
 mod writing;

@@ -315,7 +315,7 @@ fn a_search_is_done_with_the_keyboard_and_leads_to_the_message() {
         window.get_by_label(&search).type_text("地图");
         window.run();
         let asks = asked(&mut window);
-        let [Ask::Search { ticket, .. }] = asks.as_slice() else { panic!("{} asks", asks.len()) };
+        let [Ask::PrepareSearch, Ask::Search { ticket, .. }] = asks.as_slice() else { panic!("{} asks", asks.len()) };
         let found = text(500, Direction::In, "明天带地图来");
         tell(&mut window, News::Found { ticket: *ticket, lines: vec![(carol.id, found.clone())] });
         window.get_by_label_contains("明天带地图来");
