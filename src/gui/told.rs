@@ -17,8 +17,7 @@ use crate::node::hidden::HiddenError;
 use crate::node::history::StoreError;
 use crate::node::reasons::{Cause, Matter, cause};
 use crate::node::save::SaveError;
-use crate::node::{DialError, NodeError, Reason, SendError, TableError, WatchError};
-use crate::quic::endpoint::EndpointError;
+use crate::node::{DialError, EndpointError, NodeError, Reason, SendError, TableError, WatchError};
 
 /// An error of the library that the app has words of its own for.
 pub trait Told: Display {

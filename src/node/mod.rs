@@ -41,6 +41,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+pub use crate::quic::EndpointError;
 pub use crate::wire::{Reason, SizeClass, limits};
 pub use camera::{CameraPlan, CameraStatus, Opener};
 pub use dial::DialError;

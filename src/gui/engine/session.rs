@@ -20,7 +20,7 @@ use crate::gui::said::Said;
 use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
 use crate::gui::told;
 use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
-use crate::node::history::{Direction, Target};
+use crate::node::history::{Cursor, Direction, Target};
 use crate::node::limits::PICTURE_BYTES_MAX;
 use crate::node::{Draft, DraftKind, Event, LinkInfo, MessageId, Node, Role, Settings, save};
 
@@ -304,37 +304,14 @@ impl Session {
                     self.node.typing(&name, active).await;
                 }
             }
-            Ask::Read { peer, up_to } => {
-                if let Some(name) = self.name_of(&peer) {
-                    if let Some(notifier) = &self.notifier {
-                        notifier.withdraw(peer);
-                    }
-                    self.node.mark_read(&name, up_to).await;
-                    let looks = self.looks.clone();
-                    tokio::spawn(async move {
-                        tokio::time::sleep(READ_SETTLES).await;
-                        let _ = looks.send(Look::Summaries).await;
-                    });
-                }
-            }
+            Ask::Read { peer, up_to } => self.read(peer, up_to).await,
             Ask::Retry { peer, id } => self.again(peer, id, true),
             Ask::Cancel { peer, id } => self.again(peer, id, false),
             Ask::Forget { peer, target } => self.look(Look::Forget { peer, target }).await,
             Ask::Picture { peer, target, side_max } => self.picture(peer, target, side_max),
             Ask::Save { peer, target } => self.save(peer, target),
             Ask::OpenFolder(path) => drop(tokio::task::spawn_blocking(move || desktop::open_folder(&path))),
-            Ask::List(path) => {
-                let out = self.out.clone();
-                tokio::spawn(async move {
-                    let listed = tokio::task::spawn_blocking(move || folder::list(path.as_deref())).await;
-                    out.tell(match listed {
-                        Ok(Ok(folder)) => News::Folder(folder),
-                        Ok(Err(fault)) => News::Trouble(fault),
-                        Err(died) => News::Trouble(Fault::of(&died)),
-                    })
-                    .await;
-                });
-            }
+            Ask::List(path) => self.list(path),
             Ask::Stage { peer, path } => self.stage(peer, move || pictures::stage(&path)),
             Ask::StagePasted { peer, picture } => self.stage(peer, move || pictures::stage_pasted(&picture)),
             Ask::Search { words, peer, ticket } => self.seeker.search(words, peer, ticket),
@@ -380,6 +357,32 @@ impl Session {
             Ask::MakeIdentity { .. } | Ask::Unlock(_) | Ask::TryAgain | Ask::Quit => {}
             Ask::Sound(ask) => self.sound.ask(ask),
         }
+    }
+
+    async fn read(&self, peer: PeerId, up_to: Cursor) {
+        let Some(name) = self.name_of(&peer) else { return };
+        if let Some(notifier) = &self.notifier {
+            notifier.withdraw(peer);
+        }
+        self.node.mark_read(&name, up_to).await;
+        let looks = self.looks.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(READ_SETTLES).await;
+            let _ = looks.send(Look::Summaries).await;
+        });
+    }
+
+    fn list(&self, path: Option<std::path::PathBuf>) {
+        let out = self.out.clone();
+        tokio::spawn(async move {
+            let listed = tokio::task::spawn_blocking(move || folder::list(path.as_deref())).await;
+            out.tell(match listed {
+                Ok(Ok(folder)) => News::Folder(folder),
+                Ok(Err(fault)) => News::Trouble(fault),
+                Err(died) => News::Trouble(Fault::of(&died)),
+            })
+            .await;
+        });
     }
 
     fn send(&self, peer: PeerId, what: Outgoing, reply_to: Option<Target>, ticket: u64) {
