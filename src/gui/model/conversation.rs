@@ -273,14 +273,21 @@ impl Conversation {
         if after == self.lines.len() {
             if self.reaches_newest {
                 self.push_back(line);
-                if self.anchor == Anchor::Bottom {
-                    while self.lines.len() > LINES_MAX {
-                        self.pop_front();
-                    }
-                }
+                self.shorten();
             }
         } else if after > 0 || self.reaches_oldest {
             self.insert(after, line);
+            self.shorten();
+        }
+    }
+
+    /// Lets go of what is far from the reader: above whoever reads the newest, below whoever reads older ones.
+    fn shorten(&mut self) {
+        while self.lines.len() > LINES_MAX {
+            match self.anchor {
+                Anchor::Bottom => self.pop_front(),
+                Anchor::At { .. } => self.pop_back(),
+            }
         }
     }
 
@@ -449,6 +456,19 @@ mod tests {
         far.take_line(line(10_060));
         assert_eq!(seqs(&far), before, "there would be a gap");
         is_whole(&far);
+    }
+
+    #[test]
+    fn a_flood_does_not_lengthen_the_run_of_somebody_who_reads_older_messages() {
+        let mut talk = opened(0..60, false);
+        let held = talk.lines()[3].target;
+        talk.anchor = Anchor::At { target: held, above: 0.0 };
+        (60..10_000).for_each(|n| talk.take_line(line(n)));
+        assert_eq!(talk.lines().len(), LINES_MAX);
+        assert!(talk.row(&held).is_some() && !talk.reaches_newest(), "the place is kept, the rest has its page");
+        is_whole(&talk);
+        let rows = talk.lines().len();
+        assert_eq!(talk.wanted(rows - 20, rows), Some(Place::After(talk.lines()[rows - 1].cursor())));
     }
 
     #[test]
