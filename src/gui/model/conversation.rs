@@ -537,7 +537,7 @@ mod tests {
         talk.take_page(Place::Newest, page(7..9), false);
         assert!(talk.lines().is_empty());
         talk.take_page(place, page(900..960), true);
-        assert_eq!(talk.anchor, Anchor::At { target: found.target, above: 0.0 });
+        assert_eq!(talk.anchor, Anchor::At { target: found.target, above: -ABOVE });
         assert!(!talk.reaches_newest());
         assert_eq!(talk.to_newest(), Some(Place::Newest));
     }

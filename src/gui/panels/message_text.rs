@@ -108,7 +108,8 @@ pub fn links(text: &str) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (start, _) in text.match_indices("http") {
         let rest = text.get(start..).unwrap_or_default();
-        let inside = text.get(..start).and_then(|before| before.chars().next_back()).is_some_and(char::is_alphanumeric);
+        let inside =
+            text.get(..start).and_then(|before| before.chars().next_back()).is_some_and(|c| c.is_ascii_alphanumeric());
         let Some(name) = rest.strip_prefix("https://").or_else(|| rest.strip_prefix("http://")) else { continue };
         if inside || found.last().is_some_and(|last| last.end > start) {
             continue;
