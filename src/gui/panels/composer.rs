@@ -2,8 +2,8 @@
 //! it alone.
 
 use egui::{
-    Align, Event, Frame, Id, ImeEvent, Key, KeyboardShortcut, Layout, Margin, Modifiers, RichText, ScrollArea, Stroke,
-    TextEdit, Ui, vec2,
+    Align, Event, Frame, Id, ImeEvent, Key, KeyboardShortcut, Layout, Margin, Modifiers, RichText, ScrollArea, Sense,
+    Stroke, TextEdit, Ui, vec2,
 };
 
 use super::{View, emoji, paint, recorder, staged};
@@ -124,8 +124,12 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, vie
         let width = (ui.available_width() - told - 2.0 * ui.spacing().button_padding.x - 12.0).max(80.0);
         text(ui, state, model, (peer, width), view, asks);
         ui.add_space(4.0);
-        let button = paint::primary(ui, send).corner_radius(BUTTONS / 2.0).min_size(vec2(0.0, BUTTONS));
-        sends |= ui.add_enabled(model.draft(&peer).can_send(), button).clicked();
+        let button = paint::primary(ui, send).corner_radius(BUTTONS / 2.0);
+        // What stands at the bottom of the row would have its text there too: this has it in the middle.
+        let size = vec2(told + 2.0 * ui.spacing().button_padding.x, BUTTONS);
+        let (place, _) = ui.allocate_exact_size(size, Sense::hover());
+        let can_send = model.draft(&peer).can_send();
+        sends |= ui.add_enabled_ui(can_send, |ui| ui.put(place, button)).inner.clicked();
     });
     limits(ui, model, peer, view);
     if sends {
