@@ -118,9 +118,11 @@ fn head(ui: &mut Ui, view: View<'_>) -> Option<Chosen> {
             ("🔑", "peers-own-key", Chosen::OwnKey),
             ("➕", "peers-add", Chosen::Add),
         ];
-        let width = signs.len() as f32 * (paint::SIGN + 2.0);
-        ui.add_space((ui.available_width() - width - 16.0).max(0.0));
-        ui.scope(|ui| {
+        // As wide as they were: a row that is too long by a point makes the list wider with each frame.
+        let id = ui.scope_id().with("signs");
+        let width = ui.data(|data| data.get_temp(id)).unwrap_or(signs.len() as f32 * 1.5 * paint::SIGN);
+        ui.add_space((ui.available_width() - width - 1.0).max(0.0));
+        let drawn = ui.scope(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
             for (sign, key, choice) in signs {
                 if paint::sign(ui, sign, view.get(key)).clicked() {
@@ -128,6 +130,7 @@ fn head(ui: &mut Ui, view: View<'_>) -> Option<Chosen> {
                 }
             }
         });
+        ui.data_mut(|data| data.insert_temp(id, drawn.response.rect.width()));
     });
     chosen
 }

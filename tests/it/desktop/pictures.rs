@@ -106,6 +106,8 @@ fn play(scene: &Scene, folder: &Path) {
     bob.press(&bob.word("composer-hide"));
     bob.paste(&bob.word("composer-hidden"), scene.hidden);
     bob.press(&bob.word("composer-send"));
+    // Until it is decoded, another height stands for it.
+    alice.shows(&alice.words.with("picture-open", &[("name", "photo.png".into())]));
     alice.press_with(&alice.word("hidden-open"));
     alice.shows(scene.hidden);
     say(&alice, scene.last);

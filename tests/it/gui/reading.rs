@@ -359,3 +359,15 @@ fn a_narrow_window_shows_the_list_or_the_conversation() {
         assert!(window.query_by_label(&words.get("composer-hint")).is_none());
     }
 }
+
+#[test]
+fn the_list_keeps_its_width() {
+    for language in Language::ALL {
+        let mut window = running(language, &[peer(2, "bob")]);
+        let search = words(language).get("peers-search");
+        let width = |window: &Harness<'_, Window>| window.get_by_label(&search).rect().width();
+        let before = width(&window);
+        window.run_steps(40);
+        assert_eq!(width(&window), before);
+    }
+}
