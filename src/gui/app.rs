@@ -294,13 +294,18 @@ impl Shell {
                         // What is given stands beside what is asked for, where there is room for both.
                         let columns = if ui.available_width() < COLUMNS { 1 } else { 2 };
                         ui.columns(columns, |columns| {
+                            // Columns stretch what stands in them.
                             if let [first, ..] = columns {
-                                first.heading(view.get("own-key-title"));
-                                own_key::show(first, &mut self.own_key, &mut self.model, me, view, asks);
+                                first.vertical(|ui| {
+                                    ui.heading(view.get("own-key-title"));
+                                    own_key::show(ui, &mut self.own_key, &mut self.model, me, view, asks);
+                                });
                             }
                             if let [.., last] = columns {
-                                last.heading(view.get("add-title"));
-                                add_peer::show(last, &mut self.add_peer, &mut self.model, view, asks);
+                                last.vertical(|ui| {
+                                    ui.heading(view.get("add-title"));
+                                    add_peer::show(ui, &mut self.add_peer, &mut self.model, view, asks);
+                                });
                             }
                         });
                     });

@@ -404,18 +404,7 @@ impl Model {
             }
             News::Summaries(summaries) => self.take_summaries(&summaries),
             News::Page { peer, place, lines, more } => self.take_page(peer, place, lines, more),
-            News::Lines { peer, lines, arrived } => {
-                for line in lines {
-                    if arrived && !line.is_ours() && line.kind.is_content() {
-                        self.conversation(&peer).came(line.target);
-                        effects.push(Effect::Arrived { peer, line: line.clone() });
-                    }
-                    self.conversation(&peer).take_line(line);
-                }
-                if let Some(peer) = self.peer_mut(&peer).filter(|_| arrived) {
-                    peer.typing_until_ms = i64::MIN;
-                }
-            }
+            News::Lines { peer, lines, arrived } => self.take_lines(peer, lines, arrived, &mut effects),
             News::Gone { peer, target } => {
                 self.conversation(&peer).take_gone(&target);
                 self.pictures.forget(&peer, &target);
@@ -451,6 +440,19 @@ impl Model {
             News::Addresses(found) => self.addresses = Some(Some(found)),
         }
         effects
+    }
+
+    fn take_lines(&mut self, peer: PeerId, lines: Vec<Line>, arrived: bool, effects: &mut Vec<Effect>) {
+        for line in lines {
+            if arrived && !line.is_ours() && line.kind.is_content() {
+                self.conversation(&peer).came(line.target);
+                effects.push(Effect::Arrived { peer, line: line.clone() });
+            }
+            self.conversation(&peer).take_line(line);
+        }
+        if let Some(peer) = self.peer_mut(&peer).filter(|_| arrived) {
+            peer.typing_until_ms = i64::MIN;
+        }
     }
 
     fn take_peers(&mut self, rows: Vec<PeerRow>) {

@@ -60,7 +60,7 @@ fn full(language: Language) -> Harness<'static, Window> {
     ];
     tell(&mut window, News::Page { peer: bob.id, place: Place::Newest, lines, more: false });
     tell(&mut window, News::Trouble(Fault::own(Said::new("fault-task"), "x")));
-    tell(&mut window, News::Saved("/home/x/名".into()));
+    tell(&mut window, News::Saved("/tmp/名".into()));
     asked(&mut window);
     window
 }

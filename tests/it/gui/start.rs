@@ -154,6 +154,8 @@ fn a_second_peer_is_added_in_the_dialog() {
                 window.get_by_label(&words.get(field)).type_text(typed);
                 window.run();
             }
+            window.get_by_label(&words.get("add-add")).scroll_to_me();
+            window.run();
             window.get_by_label(&words.get("add-add")).click();
             window.run();
             assert!(asked(&mut window).iter().any(|ask| matches!(ask, Ask::Table(_))), "{name}");
