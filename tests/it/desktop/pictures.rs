@@ -120,7 +120,12 @@ fn play(scene: &Scene, folder: &Path) {
     alice.shows(&alice.words.with("camera-picture", &[("name", scene.kitchen.into())]));
     let label = alice.words.with("camera-picture", &name);
     alice.wait("the camera", |app| stamp(app, &label));
-    alice.shows(alice.word("camera-latency").split('{').next().unwrap().split(' ').next().unwrap());
+    // The figures of the small pictures are gone when both tiles tell of half of their cameras' size.
+    alice.wait("the figures of both", |app| {
+        let all = app.widgets();
+        let told = all.iter().filter(|widget| widget.name.starts_with("320 × 180") && !widget.name.contains(" 0.0"));
+        (told.count() == 2).then_some(())
+    });
     keep(&desk, &alice, folder, "camera", scene);
     alice.close();
     bob.close();
