@@ -127,7 +127,7 @@ impl Shell {
         }
         for effect in self.model.apply(news, self.clock.now_ms) {
             match effect {
-                Effect::Arrived { peer, line } => self.arrived.push((peer, line)),
+                Effect::Arrived { peer, line } => self.arrived.push((peer, *line)),
                 Effect::Pressed(peer) => self.pressed = Some(peer),
             }
         }

@@ -13,8 +13,6 @@ pub const BARS: usize = 80;
 pub const RECORD_MS_MAX: u64 = 5_000;
 /// A clip is drawn so many times as high as it is loud, at most: a whisper is seen, noise stays small.
 const GAIN_MAX: f32 = 12.0;
-/// A recording whose peak stays below this is told to be very quiet: -40 dB.
-pub(super) const QUIET_PEAK: f32 = 0.01;
 
 /// Whether this build records and plays.
 pub const HAS_SOUND: bool = cfg!(feature = "audio");

@@ -85,6 +85,8 @@ impl Cast {
         self.alice.leave().await;
         self.bob.leave().await;
         self.camera.leave().await;
+        // after those who write there
+        drop(self.folder);
     }
 }
 

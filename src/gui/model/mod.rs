@@ -140,7 +140,7 @@ pub enum Effect {
         /// From whom.
         peer: PeerId,
         /// What.
-        line: Line,
+        line: Box<Line>,
     },
     /// The conversation is to be opened, and the window to be seen.
     Pressed(PeerId),
@@ -446,7 +446,7 @@ impl Model {
         for line in lines {
             if arrived && !line.is_ours() && line.kind.is_content() {
                 self.conversation(&peer).came(line.target);
-                effects.push(Effect::Arrived { peer, line: line.clone() });
+                effects.push(Effect::Arrived { peer, line: Box::new(line.clone()) });
             }
             self.conversation(&peer).take_line(line);
         }

@@ -98,7 +98,7 @@ fn the_list_is_walked_from_end_to_end() {
 fn messages_that_come_are_told_once_and_ours_are_not() {
     let (mut model, bob, _) = running();
     let effects = model.apply(News::Lines { peer: bob, lines: vec![theirs(1), line(2)], arrived: true }, 0);
-    assert_eq!(effects, [Effect::Arrived { peer: bob, line: theirs(1) }]);
+    assert_eq!(effects, [Effect::Arrived { peer: bob, line: Box::new(theirs(1)) }]);
     let seen = crate::gui::talk::Line { state: State::Seen, ..theirs(1) };
     assert!(model.apply(News::Lines { peer: bob, lines: vec![seen], arrived: false }, 0).is_empty());
 }

@@ -14,7 +14,6 @@ use super::desk::{Desk, until};
 /// Roles of AT-SPI 2 (`Atspi.Role`) that are asked for by number.
 const LABEL: u32 = 29;
 /// States of AT-SPI 2 (`Atspi.StateType`), by their bits.
-const CHECKED: u64 = 1 << 4;
 const FOCUSED: u64 = 1 << 12;
 const SENSITIVE: u64 = 1 << 24;
 
@@ -36,10 +35,6 @@ impl Widget {
     /// Whether it can be clicked.
     fn is_control(&self) -> bool {
         self.role != LABEL && self.has_place && self.states & SENSITIVE != 0
-    }
-
-    pub(super) fn is_checked(&self) -> bool {
-        self.states & CHECKED != 0
     }
 }
 
@@ -133,10 +128,6 @@ impl<'a> App<'a> {
         std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 
-    pub(super) fn id(&self) -> u32 {
-        self.child.borrow().as_ref().expect("the app runs").id()
-    }
-
     pub(super) fn runs(&self) -> bool {
         self.child.borrow().is_some()
     }
@@ -208,12 +199,6 @@ impl<'a> App<'a> {
     /// Waits until the window shows these words, alone or within others.
     pub(super) fn shows(&self, words: &str) -> Widget {
         self.wait(words, |app| app.widgets().into_iter().find(|widget| widget.name.contains(words)))
-    }
-
-    /// Waits until it no longer does.
-    pub(super) fn shows_no(&self, words: &str) {
-        let gone = |app: &Self| app.widgets().iter().all(|widget| !widget.name.contains(words));
-        self.wait(&format!("the end of {words}"), |app| gone(app).then_some(()));
     }
 
     /// The one control whose name is so, and its place, once it stands still.

@@ -178,7 +178,7 @@ fn readers(session: &str) -> Connection {
     let connect =
         |address: &str| Builder::address(address).and_then(Builder::build).expect("a bus that was just named");
     let session = connect(session);
-    let call = |interface, method, body: &(dyn Fn() -> zbus::Result<zbus::Message>)| {
+    let call = |interface, method, body: &dyn Fn() -> zbus::Result<zbus::Message>| {
         body().unwrap_or_else(|error| panic!("{interface}.{method}: {error}; is at-spi2-core installed?"))
     };
     let (service, path) = ("org.a11y.Bus", "/org/a11y/bus");

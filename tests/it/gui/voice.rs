@@ -98,7 +98,7 @@ fn talk(into: &Path) {
     level(&mut alice, 1, 1_000);
     let clip = recorded(&mut alice, 1).unwrap();
     assert_eq!((clip.wave.duration_ms, clip.quiet), (5_000, false));
-    assert!(clip.wave == Wave::of(&clip.wav).unwrap() && clip.wave.bars.iter().any(|bar| *bar == 255));
+    assert!(clip.wave == Wave::of(&clip.wav).unwrap() && clip.wave.bars.contains(&255));
     wish(&alice, Wish::Record { ticket: 2 });
     level(&mut alice, 2, 300);
     wish(&alice, Wish::Finish);

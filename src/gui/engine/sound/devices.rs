@@ -7,9 +7,12 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::{Out, Wanted};
-use crate::gui::sound::{Clip, News, QUIET_PEAK, Wave};
+use crate::gui::sound::{Clip, News, Wave};
 use crate::gui::talk::Fault;
 use crate::media::audio::{AudioError, Direction, Level, Player, RECORD_MAX, Recorder, Recording, devices};
+
+/// A recording whose peak stays below this is told to be very quiet: -40 dB.
+const QUIET_PEAK: f32 = 0.01;
 
 /// How often the meter moves.
 const LEVEL_EVERY: Duration = Duration::from_millis(55);
