@@ -28,6 +28,7 @@ fn ticks(stat: &Path) -> Result<Duration> {
 }
 
 /// Processor time of its threads but those of Mesa's software renderer, which stand for a GPU.
+#[cfg(feature = "desktop")]
 pub(crate) fn cpu_without_renderer(pid: u32) -> Result<Duration> {
     let mut sum = Duration::ZERO;
     for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
