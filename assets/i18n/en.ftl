@@ -81,7 +81,10 @@ peers-unread = { $count ->
    *[other] { $count } unread messages
 }
 peers-here = online
-peers-here-rtt = online, { $ms } ms
+peers-here-rtt = { $ms ->
+    [0] online, < 1 ms
+   *[other] online, { $ms } ms
+}
 peers-away = offline
 peers-typing = is writing …
 peers-draft = a draft waits
@@ -411,7 +414,10 @@ slip-addresses = These are too many addresses for one peer.
 slip-peers = Your table is full.
     .mend = Remove peers whom you do not need any more.
 # more of the list, the conversation and the composer
-peers-rtt = { $ms } ms
+peers-rtt = { $ms ->
+    [0] < 1 ms
+   *[other] { $ms } ms
+}
 peers-none-about = Add somebody with the plus above.
 conversation-none-about = Or add somebody new with the plus above the list.
 conversation-empty-about = Write the first message below.

@@ -78,7 +78,10 @@ peers-search = 搜索联系人和消息
 peers-none = 还没有联系人
 peers-unread = { $count } 条未读消息
 peers-here = 在线
-peers-here-rtt = 在线，{ $ms } 毫秒
+peers-here-rtt = { $ms ->
+    [0] 在线，不到 1 毫秒
+   *[other] 在线，{ $ms } 毫秒
+}
 peers-away = 离线
 peers-typing = 正在输入……
 peers-draft = 有未发送的草稿
@@ -401,7 +404,10 @@ slip-addresses = 一个联系人的地址太多了。
 slip-peers = 通讯录已满。
     .mend = 请删除不再需要的联系人。
 # 列表、会话与输入框的其他文字
-peers-rtt = { $ms } 毫秒
+peers-rtt = { $ms ->
+    [0] < 1 毫秒
+   *[other] { $ms } 毫秒
+}
 peers-none-about = 用上方的加号添加联系人。
 conversation-none-about = 也可以用列表上方的加号添加新的联系人。
 conversation-empty-about = 在下方写第一条消息吧。

@@ -14,6 +14,8 @@ use crate::identity::PeerId;
 
 /// Points of a picture in the list.
 const THUMBNAIL: Vec2 = vec2(96.0, 54.0);
+/// Points from the list's edge to where names begin: a small picture stands below its name.
+const INDENT: f32 = 62.0;
 /// Points of a tile's height at least; more than fit are scrolled.
 const TILE_HEIGHT_MIN: f32 = 190.0;
 /// Points of it above and below the picture, about.
@@ -177,7 +179,11 @@ impl State {
 
 /// The picture below a name in the list. Whether it was pressed.
 pub fn thumbnail(ui: &mut Ui, state: &mut State, peer: &Peer, view: View<'_>) -> bool {
-    let (rect, response) = ui.allocate_exact_size(THUMBNAIL, Sense::click());
+    let place = ui.horizontal(|ui| {
+        ui.add_space(INDENT);
+        ui.allocate_exact_size(THUMBNAIL, Sense::click())
+    });
+    let (rect, response) = place.inner;
     if !ui.is_rect_visible(rect) {
         return false;
     }

@@ -175,12 +175,15 @@ fn row(ui: &mut Ui, peer: &Peer, is_open: bool, (has_draft, key): (bool, KeyStat
         KeyState::Changed => ("⚠ ", Some("head-key-changed")),
         KeyState::Unverified => ("", None),
     };
+    let told = preview == presence;
     let mut said = vec![peer.row.name.clone(), presence];
     said.extend(of_key.map(|key| view.get(key)));
     if peer.unread > 0 {
         said.push(view.words.with("peers-unread", &[("count", peer.unread.into())]));
     }
-    said.push(preview.clone());
+    if !told {
+        said.push(preview.clone());
+    }
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Button, ui.is_enabled(), is_open, said.join(", ")));
     if response.gained_focus() {
