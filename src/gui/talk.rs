@@ -360,6 +360,13 @@ pub enum News {
     },
     /// What was chosen before.
     Settings(Settings),
+    /// A page that was asked for cannot be read; why is told beside it.
+    PageFailed {
+        /// With whom.
+        peer: PeerId,
+        /// Which.
+        place: Place,
+    },
     /// Something that needs a person.
     Trouble(Fault),
     /// The system wants the app to end.
@@ -368,6 +375,8 @@ pub enum News {
     Sound(sound::News),
     /// Where a message was saved.
     SavedAs {
+        /// With whom.
+        peer: PeerId,
         /// Which.
         target: Target,
         /// The file.

@@ -53,7 +53,7 @@ pub use types::{
 };
 pub use watch::{WatchCounts, WatchError, WatchFrame, WatchHandle, WatchNews, WatchOptions};
 
-use crate::identity::Identity;
+use crate::identity::{Identity, PeerId};
 use shared::Shared;
 
 /// Commands that may wait; a sender waits for room.
@@ -90,6 +90,11 @@ impl Node {
     /// The bound UDP address.
     pub fn address(&self) -> std::net::SocketAddr {
         self.shared.address
+    }
+
+    /// What a peer is called in the table as it is now; none for one that is not in it.
+    pub fn name_of(&self, id: &PeerId) -> Option<String> {
+        self.shared.table.by_id(id).map(|entry| entry.name.clone())
     }
 
     /// Puts a message into the outbox and starts its delivery. The result is its id; news of it come as events.

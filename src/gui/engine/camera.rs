@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::Out;
-use crate::config::Peer;
 use crate::gui::model::camera::{CAMERAS_MAX, Counts, Facts, Quality, Shot, Watch};
 use crate::gui::talk::{Fault, News};
 use crate::identity::PeerId;
@@ -56,17 +55,16 @@ impl Cameras {
     }
 
     /// Watches these, and no others.
-    pub(super) fn watch(&mut self, mut wanted: Vec<Watch>, node: &Arc<Node>, peers: &[Peer]) {
+    pub(super) fn watch(&mut self, mut wanted: Vec<Watch>, node: &Arc<Node>) {
         wanted.truncate(CAMERAS_MAX);
         self.wanted = wanted;
-        self.follow(node, peers);
+        self.follow(node);
     }
 
     /// Ends and begins watches so that they are those that are wanted, by the names of this table.
-    pub(super) fn follow(&mut self, node: &Arc<Node>, peers: &[Peer]) {
-        let name_of = |id: &PeerId| peers.iter().find(|peer| peer.id == *id).map(|peer| peer.name.clone());
+    pub(super) fn follow(&mut self, node: &Arc<Node>) {
         let wanted: Vec<(Watch, String)> =
-            self.wanted.iter().filter_map(|watch| Some((watch.clone(), name_of(&watch.peer)?))).collect();
+            self.wanted.iter().filter_map(|watch| Some((watch.clone(), node.name_of(&watch.peer)?))).collect();
         self.tasks.retain(|_, task| {
             let stays = wanted.iter().any(|(watch, name)| *watch == task.watch && *name == task.name);
             if !stays {

@@ -10,6 +10,7 @@ mod look;
 pub mod notify;
 mod pictures;
 mod seek;
+mod sender;
 mod session;
 mod settings;
 mod sound;

@@ -11,18 +11,19 @@ use super::behind::Behind;
 use super::look::{self, Look};
 use super::notify::{Heard, Notifier};
 use super::seek::Seeker;
+use super::sender::{Job, Sender};
 use super::settings::File;
 use super::sound::Sound;
 use super::start::Loaded;
 use super::{End, Out, addresses, camera, desktop, folder, pictures};
 use crate::config::{Config, Peer, edit};
 use crate::gui::said::Said;
-use crate::gui::talk::{Ask, Check, Fault, Me, News, Outgoing, PeerRow, Pong, Presence, Stage, StagedBody};
+use crate::gui::talk::{Ask, Check, Fault, Me, News, PeerRow, Pong, Presence, Stage};
 use crate::gui::told;
 use crate::identity::{Identity, PeerId, fingerprint, key_line, safety_number};
 use crate::node::history::{Cursor, Direction, Target};
 use crate::node::limits::PICTURE_BYTES_MAX;
-use crate::node::{Draft, DraftKind, Event, LinkInfo, MessageId, Node, Role, Settings, save};
+use crate::node::{Event, LinkInfo, MessageId, Node, Role, Settings, save};
 
 /// Round trips are measured this often.
 const PING_EVERY: Duration = Duration::from_secs(10);
@@ -67,8 +68,10 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
     let decoders = Arc::new(Semaphore::new(DECODERS));
     let sound = Sound::new(node.history(), out.clone(), decoders.clone(), loaded.config.sound.clone());
     let seeker = Seeker::new(node.history(), out.clone());
+    let node = Arc::new(node);
+    let sender = Sender::new(node.clone(), looks.clone(), out.clone());
     let mut session = Session {
-        node: Arc::new(node),
+        node,
         identity: loaded.identity,
         peers: loaded.config.peers,
         table: me.table.clone(),
@@ -82,6 +85,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         downloads: loaded.downloads,
         sound,
         cameras: camera::Cameras::new(out.clone()),
+        sender,
     };
     out.tell(News::Settings(chosen)).await;
     out.stage(Stage::Running(me)).await;
@@ -132,6 +136,7 @@ struct Session {
     downloads: std::path::PathBuf,
     sound: Sound,
     cameras: camera::Cameras,
+    sender: Sender,
 }
 
 impl Session {
@@ -164,6 +169,7 @@ impl Session {
     /// The window says goodbye, and so do we.
     async fn stop(mut self) {
         self.cameras.stop().await;
+        self.sender.stop().await;
         drop(self.sound);
         self.seeker.stop();
         match Arc::try_unwrap(self.node) {
@@ -181,8 +187,9 @@ impl Session {
         self.peers.iter().find(|peer| peer.name == name).map(|peer| peer.id)
     }
 
+    /// By the node's table: ours may be the one before.
     fn name_of(&self, id: &PeerId) -> Option<String> {
-        self.peers.iter().find(|peer| peer.id == *id).map(|peer| peer.name.clone())
+        self.node.name_of(id)
     }
 
     async fn look(&self, look: Look) {
@@ -289,7 +296,7 @@ impl Session {
         if let Ok(Ok(config)) = read {
             self.peers = config.peers;
             self.sound.devices = config.sound;
-            self.cameras.follow(&self.node, &self.peers);
+            self.cameras.follow(&self.node);
             self.tell_peers().await;
             self.look(Look::Summaries).await;
         }
@@ -298,7 +305,9 @@ impl Session {
     async fn ask(&mut self, ask: Ask) {
         match ask {
             Ask::Page { peer, place } => self.look(Look::Page { peer, place }).await,
-            Ask::Send { peer, what, reply_to, ticket } => self.send(peer, what, reply_to, ticket),
+            Ask::Send { peer, what, reply_to, ticket } => {
+                self.sender.send(peer, Job { what, reply_to, ticket }).await;
+            }
             Ask::Typing { peer, active } => {
                 if let Some(name) = self.name_of(&peer) {
                     self.node.typing(&name, active).await;
@@ -349,7 +358,7 @@ impl Session {
                 }
             }
             Ask::OpenLink(link) => drop(tokio::task::spawn_blocking(move || desktop::open_link(&link))),
-            Ask::Watch(wanted) => self.cameras.watch(wanted, &self.node, &self.peers),
+            Ask::Watch(wanted) => self.cameras.watch(wanted, &self.node),
             Ask::Snapshot { name, stamp, jpeg } => {
                 camera::snapshot(&self.out, self.downloads.clone(), name, stamp, jpeg);
             }
@@ -382,30 +391,6 @@ impl Session {
                 Err(died) => News::Trouble(Fault::of(&died)),
             })
             .await;
-        });
-    }
-
-    fn send(&self, peer: PeerId, what: Outgoing, reply_to: Option<Target>, ticket: u64) {
-        let Some(name) = self.name_of(&peer) else { return };
-        let (node, looks, out) = (self.node.clone(), self.looks.clone(), self.out.clone());
-        tokio::spawn(async move {
-            let about = match &what {
-                Outgoing::Edit(id, _) | Outgoing::Delete(id) => Some(Target { direction: Direction::Out, id: *id }),
-                Outgoing::React(target, _) => Some(*target),
-                Outgoing::Text(_) | Outgoing::Staged(..) => None,
-            };
-            match node.send(&name, draft(what, reply_to)).await {
-                Ok(id) => {
-                    let own = Target { direction: Direction::Out, id };
-                    let targets = std::iter::once(own).chain(about).collect();
-                    out.tell(News::Sent { ticket }).await;
-                    let _ = looks.send(Look::Lines { peer, targets, arrived: false }).await;
-                }
-                Err(error) => {
-                    let fault = Fault::of(&error);
-                    out.tell(News::NotSent { ticket, fault }).await;
-                }
-            }
         });
     }
 
@@ -484,7 +469,7 @@ impl Session {
                 save::message(&history, &folder, &message).map_err(|error| Fault::of(&error))
             });
             out.tell(match work.await {
-                Ok(Ok(path)) => News::SavedAs { target, path },
+                Ok(Ok(path)) => News::SavedAs { peer, target, path },
                 Ok(Err(fault)) => News::Trouble(fault),
                 Err(died) => News::Trouble(Fault::of(&died)),
             })
@@ -511,7 +496,7 @@ impl Session {
                 if let Err(error) = self.node.reload().await {
                     self.out.tell(News::Trouble(Fault::of(&error))).await;
                 }
-                self.cameras.follow(&self.node, &self.peers);
+                self.cameras.follow(&self.node);
                 self.tell_peers().await;
                 self.look(Look::Summaries).await;
             }
@@ -557,22 +542,4 @@ fn row(peer: &Peer) -> PeerRow {
         may_chat: peer.allow.chat,
         may_watch: peer.allow.camera,
     }
-}
-
-fn draft(what: Outgoing, reply_to: Option<Target>) -> Draft {
-    let (kind, name) = match what {
-        Outgoing::Text(text) => (DraftKind::Text(text), None),
-        Outgoing::Edit(of, text) => (DraftKind::Edit { of, text }, None),
-        Outgoing::Delete(of) => (DraftKind::Delete { of }, None),
-        Outgoing::React(to, text) => (DraftKind::React { to, text }, None),
-        Outgoing::Staged(staged, hide) => {
-            let kind = match &staged.body {
-                StagedBody::Picture { file, .. } => DraftKind::Picture { bytes: file.clone(), hide },
-                StagedBody::File(path) => DraftKind::File(path.clone()),
-                StagedBody::Clip(clip) => DraftKind::Clip(clip.wav.clone()),
-            };
-            (kind, Some(staged.name.clone()))
-        }
-    };
-    Draft { kind, name, reply_to }
 }

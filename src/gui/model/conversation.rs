@@ -41,6 +41,7 @@ pub struct Conversation {
     reaches_oldest: bool,
     reaches_newest: bool,
     awaited: Option<Place>,
+    failed: bool,
     opened: bool,
     /// Where the reader is.
     pub anchor: Anchor,
@@ -63,6 +64,7 @@ impl Default for Conversation {
             reaches_oldest: false,
             reaches_newest: false,
             awaited: None,
+            failed: false,
             opened: false,
             anchor: Anchor::Bottom,
             unread_from: None,
@@ -117,7 +119,7 @@ impl Conversation {
 
     /// The page to ask for now, when rows `from` to `to` are seen; none while one is awaited.
     pub fn wanted(&mut self, from: usize, to: usize) -> Option<Place> {
-        if self.awaited.is_some() {
+        if self.awaited.is_some() || self.failed {
             return None;
         }
         let place = match (self.lines.front(), self.lines.back()) {
@@ -168,6 +170,19 @@ impl Conversation {
         } else {
             self.reaches_newest = false;
         }
+    }
+
+    /// A page cannot be read: it is not asked for again with every frame.
+    pub fn page_failed(&mut self, place: Place) {
+        if self.awaited == Some(place) {
+            self.awaited = None;
+            self.failed = true;
+        }
+    }
+
+    /// What failed is tried again: somebody has come back.
+    pub fn try_again(&mut self) {
+        self.failed = false;
     }
 
     fn clear(&mut self) {
@@ -325,6 +340,11 @@ impl Conversation {
 
     /// Puts the divider above the oldest of so many unread messages, once for each time that the conversation is opened.
     pub fn mark_unread(&mut self, unread: u64) {
+        if !self.reaches_newest {
+            // The unread ones are not among the lines.
+            self.unread_from = None;
+            return;
+        }
         self.attention.begin();
         let unread = usize::try_from(unread).unwrap_or(usize::MAX);
         let mut theirs = self.lines.iter().rev().filter(|line| !line.is_ours() && line.kind != Kind::Deletion);

@@ -148,7 +148,7 @@ impl Draft {
         match (text, staged) {
             (hidden, Some(staged)) => {
                 self.staged.insert(0, staged);
-                if self.hide.is_none() {
+                if self.hide.as_deref().unwrap_or_default().is_empty() {
                     self.hide = hidden;
                 }
             }

@@ -18,7 +18,7 @@ const SAVED_MAX: usize = 64;
 pub struct Extras {
     /// The message, and until when, once it was seen.
     marked: Option<(Target, Option<i64>)>,
-    saved: HashMap<Target, PathBuf>,
+    saved: HashMap<(PeerId, Target), PathBuf>,
     located: Option<(PeerId, Line)>,
 }
 
@@ -46,8 +46,8 @@ impl Extras {
     }
 
     /// Where a message was saved since the start.
-    pub fn saved_as(&self, target: &Target) -> Option<&PathBuf> {
-        self.saved.get(target)
+    pub fn saved_as(&self, peer: PeerId, target: Target) -> Option<&PathBuf> {
+        self.saved.get(&(peer, target))
     }
 }
 
@@ -63,11 +63,11 @@ impl Model {
     /// News of these things.
     pub(super) fn take_extra(&mut self, news: News) {
         match news {
-            News::SavedAs { target, path } => {
+            News::SavedAs { peer, target, path } => {
                 if self.extras.saved.len() >= SAVED_MAX {
                     self.extras.saved.clear();
                 }
-                self.extras.saved.insert(target, path.clone());
+                self.extras.saved.insert((peer, target), path.clone());
                 self.saved = Some(path);
             }
             News::Draft { peer, text } => self.draft(&peer).restore(text),

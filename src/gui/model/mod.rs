@@ -33,6 +33,8 @@ pub const NOTICES_MAX: usize = 8;
 pub const TYPING_MS: i64 = 8_000;
 /// Pictures that are kept decoded.
 pub const PICTURES_MAX: usize = 64;
+/// Bytes of their pixels; the one that is looked at stays, however large.
+pub const PICTURES_BYTES_MAX: usize = 256 << 20;
 
 /// All that is known.
 pub struct Model {
@@ -128,8 +130,8 @@ pub struct Found {
 /// Something on its way to the outbox: given back to the composer when it does not get there.
 struct Sending {
     peer: PeerId,
-    text: Option<String>,
-    staged: Option<Arc<Staged>>,
+    what: Outgoing,
+    reply_to: Option<Target>,
 }
 
 /// Something that is more than a change of what is known.
@@ -214,7 +216,7 @@ impl Model {
 
     /// Opens the conversation with a peer.
     pub fn open(&mut self, id: PeerId, asks: &mut Vec<Ask>) {
-        if self.open == Some(id) {
+        if self.open == Some(id) || self.peer(&id).is_none() {
             return;
         }
         self.leave(asks);
@@ -224,6 +226,7 @@ impl Model {
         if talk.is_open() {
             talk.mark_unread(unread);
         }
+        talk.try_again();
         if let Some(place) = talk.wanted(0, 0) {
             asks.push(Ask::Page { peer: id, place });
         }
@@ -292,18 +295,23 @@ impl Model {
     /// Sends what was written to a peer, and takes it out of the composer.
     pub fn send(&mut self, peer: PeerId, what: Outgoing, reply_to: Option<Target>, asks: &mut Vec<Ask>) {
         let ticket = self.ticket();
-        let (text, staged) = match &what {
-            Outgoing::Text(text) | Outgoing::Edit(_, text) => (Some(text.clone()), None),
-            Outgoing::Staged(staged, hidden) => (hidden.clone(), Some(staged.clone())),
-            Outgoing::Delete(_) | Outgoing::React(..) => (None, None),
-        };
-        self.sending.insert(ticket, Sending { peer, text, staged });
+        self.sending.insert(ticket, Sending { peer, what: what.clone(), reply_to });
         asks.push(Ask::Send { peer, what, reply_to, ticket });
     }
 
     /// A decoded picture of a conversation; asks for it where there is none.
     pub fn picture(&mut self, peer: PeerId, target: Target, side_max: u32, asks: &mut Vec<Ask>) -> &Picture {
         self.pictures.get(peer, target, side_max, asks)
+    }
+
+    /// A picture is no longer looked at in full: the small one is decoded again.
+    pub fn let_go_of_picture(&mut self, peer: PeerId, target: Target) {
+        self.pictures.forget(&peer, &target);
+    }
+
+    /// Whether a picture is held; what was drawn of others can go.
+    pub fn holds_picture(&self, peer: PeerId, target: Target) -> bool {
+        self.pictures.held.contains_key(&(peer, target))
     }
 
     /// The number that we and a peer compare; asks for it where it is not known.
@@ -429,6 +437,7 @@ impl Model {
             News::Folder(folder) => self.folder = Some(Some(folder)),
             News::Saved(path) => self.saved = Some(path),
             News::Settings(settings) => self.settings = settings,
+            News::PageFailed { peer, place } => self.conversation(&peer).page_failed(place),
             News::Trouble(fault) => self.notice(fault),
             // the window's own affair
             News::Interrupted => {}
@@ -510,9 +519,17 @@ impl Model {
     }
 
     fn take_back(&mut self, ticket: u64, fault: Fault) {
-        if let Some(sending) = self.sending.remove(&ticket) {
-            let draft = self.draft(&sending.peer);
-            draft.take_back(sending.text, sending.staged);
+        if let Some(Sending { peer, what, reply_to }) = self.sending.remove(&ticket) {
+            let draft = self.draft(&peer);
+            match what {
+                Outgoing::Text(text) => draft.take_back(Some(text), None),
+                // It stays a change of that message; another change that is under way stays what it is.
+                Outgoing::Edit(id, text) if draft.editing.is_none() => draft.edit(id, text),
+                Outgoing::Edit(_, text) => draft.take_back(Some(text), None),
+                Outgoing::Staged(staged, hidden) => draft.take_back(hidden, Some(staged)),
+                Outgoing::Delete(_) | Outgoing::React(..) => {}
+            }
+            draft.reply_to = draft.reply_to.or(reply_to);
         }
         self.notice(fault);
     }
@@ -568,12 +585,28 @@ impl Pictures {
 
     fn put(&mut self, peer: PeerId, target: Target, picture: Result<Arc<ColorImage>, Fault>) {
         // one that was dropped meanwhile is not wanted any more
-        if let Some((held, _, _)) = self.held.get_mut(&(peer, target)) {
-            *held = match picture {
-                Ok(picture) => Picture::Here(picture),
-                Err(fault) => Picture::Faulty(fault),
-            };
+        let Some((held, _, _)) = self.held.get_mut(&(peer, target)) else { return };
+        *held = match picture {
+            Ok(picture) => Picture::Here(picture),
+            Err(fault) => Picture::Faulty(fault),
+        };
+        while self.bytes() > PICTURES_BYTES_MAX {
+            let others = self
+                .held
+                .iter()
+                .filter(|(key, (held, ..))| **key != (peer, target) && matches!(held, Picture::Here(_)));
+            let oldest = others.min_by_key(|(_, (_, _, used))| *used).map(|(key, _)| *key);
+            let Some(oldest) = oldest else { break };
+            self.held.remove(&oldest);
         }
+    }
+
+    fn bytes(&self) -> usize {
+        let pixels = self.held.values().map(|(held, ..)| match held {
+            Picture::Here(image) => image.pixels.len(),
+            Picture::Awaited | Picture::Faulty(_) => 0,
+        });
+        pixels.sum::<usize>() * std::mem::size_of::<egui::Color32>()
     }
 
     fn forget(&mut self, peer: &PeerId, target: &Target) {

@@ -51,8 +51,8 @@ impl std::fmt::Debug for State {
 impl State {
     /// Lets go of what is no longer near the page.
     pub fn keep(&mut self, model: &mut Model, peer: PeerId) {
+        self.textures.retain(|target, _| model.holds_picture(peer, *target));
         let talk = model.conversation(&peer);
-        self.textures.retain(|target, _| talk.row(target).is_some());
         self.revealed.retain(|target| talk.row(target).is_some());
         self.widths.retain(|target, _| talk.row(target).is_some());
         self.texts.retain(|target| talk.row(target).is_some());
@@ -256,7 +256,7 @@ fn file(ui: &mut Ui, model: &Model, (peer, line): (PeerId, &Line), view: View<'_
         if ui.button(view.get("file-save")).clicked() {
             asks.push(Ask::Save { peer, target: line.target });
         }
-        if let Some(path) = model.extras.saved_as(&line.target)
+        if let Some(path) = model.extras.saved_as(peer, line.target)
             && ui.button(view.get("notice-open-folder")).clicked()
         {
             asks.push(Ask::OpenFolder(path.clone()));

@@ -111,6 +111,7 @@ fn dialogs(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, view
         && picture::show(ui, &mut state.picture, model, (peer, target), view, asks)
     {
         state.bubbles.full = None;
+        model.let_go_of_picture(peer, target);
     }
     if let Some(link) = state.bubbles.link()
         && link::show(ui, &link, view, asks)

@@ -212,7 +212,7 @@ fn a_saved_file_has_a_way_to_its_folder() {
         window.get_by_label(&words.get("file-save")).click();
         window.run();
         assert!(matches!(asked(&mut window).as_slice(), [Ask::Save { .. }]));
-        tell(&mut window, News::SavedAs { target, path: "saved/map.pdf".into() });
+        tell(&mut window, News::SavedAs { peer: peer(2, "bob").id, target, path: "saved/map.pdf".into() });
         assert_eq!(window.get_all_by_label(&folder).count(), 2, "in the notice and in the bubble");
         window.get_by_label(&words.get("notice-close")).click();
         window.run();
