@@ -5,6 +5,7 @@ pub mod camera;
 pub mod conversation;
 pub mod draft;
 pub mod extras;
+mod pictures;
 #[cfg(test)]
 mod sample;
 pub mod scroll;
@@ -14,9 +15,6 @@ pub mod time;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
-
-use egui::ColorImage;
 
 use super::talk::{
     Ask, Check, Fault, Folder, Line, News, Outgoing, PeerRow, Presence, Stage, Staged, StagedBody, Summary,
@@ -25,16 +23,14 @@ use crate::identity::PeerId;
 use crate::node::history::Target;
 use conversation::{Anchor, Conversation};
 use draft::Draft;
+use pictures::Pictures;
+pub use pictures::{PICTURES_BYTES_MAX, PICTURES_MAX, Picture};
 use settings::Settings;
 
 /// Notices that are shown at most; the oldest go first.
 pub const NOTICES_MAX: usize = 8;
 /// A peer that does not say so again is taken to have stopped writing.
 pub const TYPING_MS: i64 = 8_000;
-/// Pictures that are kept decoded.
-pub const PICTURES_MAX: usize = 64;
-/// Bytes of their pixels; the one that is looked at stays, however large.
-pub const PICTURES_BYTES_MAX: usize = 256 << 20;
 
 /// All that is known.
 pub struct Model {
@@ -311,7 +307,7 @@ impl Model {
 
     /// Whether a picture is held; what was drawn of others can go.
     pub fn holds_picture(&self, peer: PeerId, target: Target) -> bool {
-        self.pictures.held.contains_key(&(peer, target))
+        self.pictures.holds(peer, target)
     }
 
     /// The number that we and a peer compare; asks for it where it is not known.
@@ -532,85 +528,6 @@ impl Model {
             draft.reply_to = draft.reply_to.or(reply_to);
         }
         self.notice(fault);
-    }
-}
-
-/// A picture of a conversation.
-#[derive(Clone)]
-pub enum Picture {
-    /// Asked for.
-    Awaited,
-    /// Decoded.
-    Here(Arc<ColorImage>),
-    /// It cannot be shown.
-    Faulty(Fault),
-}
-
-impl std::fmt::Debug for Picture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Awaited => "Awaited",
-            Self::Here(_) => "Here",
-            Self::Faulty(_) => "Faulty",
-        })
-    }
-}
-
-/// Decoded pictures, the longest unused of which go first.
-#[derive(Debug, Default)]
-struct Pictures {
-    held: HashMap<(PeerId, Target), (Picture, u32, u64)>,
-    uses: u64,
-}
-
-impl Pictures {
-    fn get(&mut self, peer: PeerId, target: Target, side_max: u32, asks: &mut Vec<Ask>) -> &Picture {
-        self.uses += 1;
-        let uses = self.uses;
-        let larger = self.held.get(&(peer, target)).is_some_and(|(_, side, _)| *side < side_max);
-        if larger || !self.held.contains_key(&(peer, target)) {
-            asks.push(Ask::Picture { peer, target, side_max });
-            while self.held.len() >= PICTURES_MAX {
-                let oldest = self.held.iter().min_by_key(|(_, (_, _, used))| *used).map(|(key, _)| *key);
-                let Some(oldest) = oldest else { break };
-                self.held.remove(&oldest);
-            }
-        }
-        let entry = self.held.entry((peer, target)).or_insert((Picture::Awaited, side_max, uses));
-        // A small one is shown until the larger one is there.
-        entry.1 = entry.1.max(side_max);
-        entry.2 = uses;
-        &entry.0
-    }
-
-    fn put(&mut self, peer: PeerId, target: Target, picture: Result<Arc<ColorImage>, Fault>) {
-        // one that was dropped meanwhile is not wanted any more
-        let Some((held, _, _)) = self.held.get_mut(&(peer, target)) else { return };
-        *held = match picture {
-            Ok(picture) => Picture::Here(picture),
-            Err(fault) => Picture::Faulty(fault),
-        };
-        while self.bytes() > PICTURES_BYTES_MAX {
-            let others = self
-                .held
-                .iter()
-                .filter(|(key, (held, ..))| **key != (peer, target) && matches!(held, Picture::Here(_)));
-            let oldest = others.min_by_key(|(_, (_, _, used))| *used).map(|(key, _)| *key);
-            let Some(oldest) = oldest else { break };
-            self.held.remove(&oldest);
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        let pixels = self.held.values().map(|(held, ..)| match held {
-            Picture::Here(image) => image.pixels.len(),
-            Picture::Awaited | Picture::Faulty(_) => 0,
-        });
-        pixels.sum::<usize>() * std::mem::size_of::<egui::Color32>()
-    }
-
-    fn forget(&mut self, peer: &PeerId, target: &Target) {
-        self.held.remove(&(*peer, *target));
     }
 }
 

@@ -33,7 +33,7 @@ fn the_list_says_who_is_here_and_what_was_said() {
         let unread = words.with("peers-unread", &[("count", 2.into())]);
         let said = format!("小雨, {}, {unread}, 你好，世界", words.get("peers-here"));
         window.get_by_label(&said);
-        window.get_by_label(&format!("bob, {0}, {0}", words.get("peers-away")));
+        window.get_by_label(&format!("bob, {}", words.get("peers-away")));
         let rtt = std::time::Duration::from_millis(7);
         tell(&mut window, News::RoundTrip { peer: carol.id, rtt });
         window.get_by_label_contains(&words.with("peers-here-rtt", &[("ms", 7.into())]));
