@@ -2,10 +2,12 @@
 
 use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor};
 
-use super::{Info, JpegError, SCANS_MAX, damaged};
+use super::{Info, JpegError, SCANS_MAX, area, damaged};
 
 /// Bytes of one pixel: red, green, blue, and an alpha of 255.
 pub const RGBA_BYTES: usize = 4;
+/// Pixels along one side of a picture of a camera, as the protocol has it.
+const FRAME_SIDE_MAX: u32 = 16_384;
 
 /// Decodes pictures of one stream.
 #[derive(Debug)]
@@ -33,10 +35,11 @@ impl LiveDecoder {
     }
 
     /// Reads the header. The picture will be decoded at the largest of 1, 1/2, 1/4 and 1/8 of its size whose sides are
-    /// `side_max` at most.
+    /// `side_max` at most. A progressive picture takes memory for all its pixels, however small it is decoded: that is
+    /// why the whole size has a bound of its own.
     ///
     /// # Errors
-    /// [`JpegError::NotJpeg`], [`JpegError::Damaged`], [`JpegError::Size`] where an eighth is too large.
+    /// [`JpegError::NotJpeg`], [`JpegError::Damaged`], [`JpegError::Size`] where the picture or an eighth is too large.
     pub fn open<'a>(&'a mut self, jpeg: &'a [u8], side_max: u32) -> Result<Opened<'a>, JpegError> {
         if !jpeg.starts_with(&[0xff, 0xd8, 0xff]) {
             return Err(JpegError::NotJpeg { len: jpeg.len() });
@@ -44,6 +47,12 @@ impl LiveDecoder {
         let decompressor = &mut self.0;
         let header = decompressor.read_header(jpeg).map_err(|error| damaged(jpeg, error))?;
         let side = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let (whole_width, whole_height) = (side(header.width), side(header.height));
+        let too_large = || JpegError::Size { width: whole_width, height: whole_height };
+        area(whole_width, whole_height)?;
+        if whole_width.max(whole_height) > FRAME_SIDE_MAX {
+            return Err(too_large());
+        }
         let scaled = |factor: &ScalingFactor| (side(factor.scale(header.width)), side(factor.scale(header.height)));
         let factors =
             [ScalingFactor::ONE, ScalingFactor::ONE_HALF, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_EIGHTH];
@@ -51,9 +60,7 @@ impl LiveDecoder {
             let (width, height) = scaled(factor);
             (1..=side_max).contains(&width) && (1..=side_max).contains(&height)
         });
-        let Some(factor) = factor else {
-            return Err(JpegError::Size { width: side(header.width), height: side(header.height) });
-        };
+        let factor = factor.ok_or_else(too_large)?;
         decompressor.set_scaling_factor(factor).map_err(|error| damaged(jpeg, error))?;
         let (width, height) = scaled(&factor);
         Ok(Opened { decompressor, jpeg, size: Info { width, height } })
@@ -120,5 +127,26 @@ mod tests {
         assert!(matches!(cut, Err(JpegError::Damaged { .. })));
         // and the next one is whole again
         live.open(&jpeg, 64).unwrap().rgba_into(&mut vec![0; 64 * 48 * RGBA_BYTES]).unwrap();
+    }
+
+    #[test]
+    fn a_header_that_asks_for_too_much_memory_is_refused_before_it_is_taken() {
+        let mut live = LiveDecoder::new().unwrap();
+        let header = |width: u16, height: u16| {
+            let mut jpeg = picture(64, 48);
+            let frame = jpeg.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+            // a progressive picture
+            jpeg[frame + 1] = 0xc2;
+            jpeg[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+            jpeg[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+            jpeg
+        };
+        for (width, height) in [(32_768, 32_768), (8_001, 8_000), (16_385, 8), (8, 16_385)] {
+            let size = live.open(&header(width, height), 4_096).map(|opened| opened.size);
+            let (width, height) = (u32::from(width), u32::from(height));
+            assert_eq!(size, Err(JpegError::Size { width, height }));
+        }
+        assert_eq!(live.open(&header(8_000, 8_000), 4_096).unwrap().size, Info { width: 4_000, height: 4_000 });
+        assert_eq!(live.open(&header(16_384, 8), 4_096).unwrap().size, Info { width: 4_096, height: 2 });
     }
 }
