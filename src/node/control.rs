@@ -109,6 +109,7 @@ fn take(shared: &Arc<Shared>, link: &Arc<Link>, control: Control) {
         Control::Ping(ping) => {
             let now = now_us();
             link.tell(Control::Pong(Pong { number: ping.number, received_at_us: now, replied_at_us: now_us() }));
+            shared.tell_camera(&link.peer);
         }
         Control::Pong(pong) => link.pong(&pong),
         Control::Presence(presence) => {

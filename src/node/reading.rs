@@ -68,7 +68,9 @@ pub(super) async fn note(shared: Arc<Shared>, peer: Arc<Entry>) {
         let peer_id = peer.id;
         match shared.blocking(move |store| store.read_by_peer(&peer_id, &id, now_ms())).await {
             Ok(ids) if ids.is_empty() => {}
-            Ok(ids) => shared.emit(Event::Read { by: peer.name.clone(), ids }),
+            Ok(ids) => {
+                shared.emit(Event::Read { by: peer.name.clone(), ids });
+            }
             Err(error) => debug!(peer = %peer.name, %error, "a read receipt was not noted; it comes again"),
         }
     }

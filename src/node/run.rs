@@ -1,7 +1,6 @@
 //! The tasks of a node: commands, links and their ends, who is dialled when.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use quinn::{RecvStream, SendStream};
@@ -259,7 +258,8 @@ pub(super) fn start_link(
     let (send, recv) = control_streams;
     if first {
         let info = link.info();
-        link.peer.state.camera_told.store(info.camera, Ordering::Relaxed);
+        let mut told = lock(&link.peer.state.camera_told);
+        *told = info.camera;
         shared.emit(Event::Connected(info));
     } else {
         shared.tell_camera(&link.peer);

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::mem::Discriminant;
 use std::net::{Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -107,7 +106,7 @@ pub(super) struct PeerState {
     /// many holds up another one by one picture at most.
     pub(super) decoding: Semaphore,
     /// Whether our side was told that the peer publishes a camera.
-    pub(super) camera_told: AtomicBool,
+    pub(super) camera_told: Mutex<bool>,
 }
 
 impl PeerState {
@@ -124,7 +123,7 @@ impl PeerState {
             read: watch::Sender::new(None),
             watches: Arc::new(Semaphore::new(WATCHES_MAX)),
             decoding: Semaphore::new(1),
-            camera_told: AtomicBool::new(false),
+            camera_told: Mutex::default(),
         }
     }
 }
@@ -180,27 +179,30 @@ impl Shared {
 
     /// Tells an event. The engine never waits for its listener: one that is [`super::EVENTS_MAX`] events behind misses
     /// some, and finds in the history what it missed. What passes by itself has half of the room: a peer that floods us
-    /// with it costs no other peer's message its event.
-    pub(super) fn emit(&self, event: Event) {
+    /// with it costs no other peer's message its event. Returns whether it was told.
+    pub(super) fn emit(&self, event: Event) -> bool {
         let passing = matches!(
             event,
             Event::Progress { .. } | Event::Typing { .. } | Event::Camera { .. } | Event::Published { .. }
         );
         if passing && self.events.capacity() <= super::EVENTS_MAX / 2 {
-            return;
+            return false;
         }
-        if let Err(TrySendError::Full(_)) = self.events.try_send(event)
-            && !passing
-        {
+        let sent = self.events.try_send(event);
+        if matches!(sent, Err(TrySendError::Full(_))) && !passing {
             warn!("the listener does not keep up, it misses an event; the history has every message");
         }
+        sent.is_ok()
     }
 
-    /// Tells whether a peer publishes a camera over one of its links, where that is not what was told last.
+    /// Tells whether a peer publishes a camera over one of its links, where that is not what was told last. What found no
+    /// room is told with the link's next ping.
     pub(super) fn tell_camera(&self, peer: &Entry) {
+        // Held while it is told: of two links' tasks the later one tells what is true last.
+        let mut told = lock(&peer.state.camera_told);
         let camera = self.links.with_camera(&peer.id);
-        if peer.state.camera_told.swap(camera, Ordering::Relaxed) != camera {
-            self.emit(Event::Published { peer: peer.name.clone(), camera });
+        if *told != camera && self.emit(Event::Published { peer: peer.name.clone(), camera }) {
+            *told = camera;
         }
     }
 
