@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Change;
 use crate::config::{Config, ConfigError, ConfigErrors, FILE_BYTES_MAX};
+use crate::crypto::sm2::PublicKey;
 
 /// How often a change is made again because somebody else wrote the file meanwhile.
 const TRIES_MAX: usize = 4;
@@ -67,11 +68,26 @@ impl EditError {
 /// # Errors
 /// [`EditError`]; then the file is as it was.
 pub fn write(path: &Path, changes: &[Change]) -> Result<Config, EditError> {
+    write_checked(path, changes, None)
+}
+
+/// As [`write`], for the owner of the key `own`: no peer may carry it.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_as(path: &Path, changes: &[Change], own: &PublicKey) -> Result<Config, EditError> {
+    write_checked(path, changes, Some(own))
+}
+
+fn write_checked(path: &Path, changes: &[Change], own: Option<&PublicKey>) -> Result<Config, EditError> {
     let real = fs::canonicalize(path).map_err(|source| fault(path, "find", source))?;
     for _ in 0..TRIES_MAX {
         let before = read(&real)?;
         let (text, _) = super::change(&before, path, changes)?;
         let config = Config::parse(&text, path).map_err(EditError::Faulty)?;
+        if let Some(own) = own {
+            config.check_own_key(own).map_err(|fault| EditError::Refused(vec![fault]))?;
+        }
         let draft = Draft::write(&real, &text).map_err(|source| fault(path, "write", source))?;
         if read(&real)? == before {
             fs::rename(&draft.path, &real).map_err(|source| fault(path, "write", source))?;

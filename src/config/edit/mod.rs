@@ -3,6 +3,7 @@
 //! [`change`] is pure: text to text. [`write`] reads, changes, checks and puts the file in place in one step. A change
 //! that would leave a table with a fault is refused: the file always holds a [`Config`].
 
+mod addresses;
 mod comments;
 mod disk;
 
@@ -13,7 +14,7 @@ use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Tab
 
 use super::{Allow, Config};
 
-pub use disk::{EditError, create, write};
+pub use disk::{EditError, create, write, write_as};
 
 /// One change of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +114,11 @@ fn make(document: &mut DocumentMut, change: &Change) -> Result<(), EditError> {
         Change::Allow { name, allow } => set(peer(document, name)?, "allow", Value::Array(rights(*allow))),
         Change::Addresses { name, addresses } => {
             let peer = peer(document, name)?;
+            let list = peer.get_mut("address").and_then(Item::as_array_mut);
+            if let Some(list) = list.filter(|_| !addresses.is_empty()) {
+                addresses::replace(list, addresses);
+                return Ok(());
+            }
             match addresses_value(addresses) {
                 Some(value) => set(peer, "address", value),
                 None => drop(peer.remove("address")),

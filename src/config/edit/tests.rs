@@ -161,3 +161,41 @@ fn the_file_keeps_its_mode_and_its_link_and_nothing_is_left_over() {
     let names: Vec<_> = std::fs::read_dir(place.folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
     assert_eq!(names.len(), 3, "{names:?}");
 }
+
+#[test]
+fn comments_among_addresses_stay() {
+    let list = "[\n  # at home\n  \"bob.lan:1\", # wired\n  \"bob.lan:2\", # wireless\n]";
+    let table = sample().replace("\"bob.lan:9999\"", list);
+    let listed = |addresses: &[&str]| {
+        let addresses: Vec<String> = addresses.iter().map(|address| (*address).to_owned()).collect();
+        let change_ = Change::Addresses { name: "bob".into(), addresses: addresses.clone() };
+        let (text, config) = change(&table, &place().path, &[change_]).unwrap();
+        let dialled: Vec<String> = config.peers[0].addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(dialled, addresses, "{text}");
+        text
+    };
+    assert_eq!(listed(&["bob.lan:1", "bob.lan:2"]), table);
+    let more = listed(&["bob.lan:1", "bob.lan:2", "bob.lan:3"]);
+    assert_eq!(more, table.replace("# wireless\n]", "# wireless\n  \"bob.lan:3\",\n]"));
+    for addresses in [&["bob.lan:2"][..], &["bob.lan:1"], &["bob.lan:3"], &["bob.lan:2", "bob.lan:4", "bob.lan:1"]] {
+        let text = listed(addresses);
+        for comment in ["# at home\n", "# wired\n", "# wireless\n"] {
+            assert!(text.contains(comment), "{text}");
+        }
+    }
+}
+
+#[test]
+fn our_own_key_is_no_peers() {
+    let place = place();
+    std::fs::write(&place.path, sample()).unwrap();
+    let own = |n: u8| {
+        let mut bytes = [0; 32];
+        bytes[31] = n;
+        SecretKey::from_bytes(&bytes).unwrap().public_key()
+    };
+    let refused = write_as(&place.path, &[Change::Add(entry("dora", 3))], &own(3)).unwrap_err();
+    assert!(matches!(refused, EditError::Refused(_)) && refused.to_string().contains("our own key"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&place.path).unwrap(), sample());
+    write_as(&place.path, &[Change::Add(entry("dora", 3))], &own(4)).unwrap();
+}
