@@ -1,5 +1,9 @@
 //! News and what becomes of them.
 
+use std::sync::Arc;
+
+use egui::ColorImage;
+
 use super::sample::{line, row, theirs};
 use super::*;
 use crate::gui::talk::Summary;

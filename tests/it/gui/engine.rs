@@ -233,3 +233,37 @@ fn two_desks_add_each_other_and_talk_and_keep_it() {
     alice.engine.stop();
     bob.engine.stop();
 }
+
+#[test]
+fn what_is_sent_is_stored_in_its_order_also_when_the_window_is_closed_at_once() {
+    let (place, table, _) = folder("alice");
+    let data = place.path().join("data");
+    let mut desk = Desk::start(&table, &data);
+    assert!(matches!(desk.stage(), Stage::NoIdentity { only_key: true, .. }));
+    desk.ask(Ask::MakeIdentity { name: String::new(), passphrase: None, listen: None });
+    let me = desk.me();
+    let bob = Me { key_line: miyu::identity::key_line(miyu::identity::Identity::generate().public()), ..me };
+    desk.ask(add("bob", &bob, "127.0.0.1:9"));
+    let there = |news| if let News::Peers(rows) = news { rows.first().map(|row| row.id) } else { None };
+    let peer = desk.until("bob", there);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/photo.png");
+    desk.ask(Ask::Stage { peer, path });
+    let staged = desk.until("the picture", |news| match news {
+        News::Staged { staged, .. } => Some(staged.unwrap()),
+        _ => None,
+    });
+    // A text is stored in a moment, a picture is decoded and filled first.
+    let picture = Outgoing::Staged(staged, Some("藏在里面".into()));
+    desk.ask(Ask::Send { peer, what: picture, reply_to: None, ticket: 1 });
+    desk.ask(Ask::Send { peer, what: Outgoing::Text("behind it".into()), reply_to: None, ticket: 2 });
+    desk.engine.stop();
+
+    let mut desk = Desk::start(&table, &data);
+    desk.me();
+    desk.ask(Ask::Page { peer, place: Place::Newest });
+    let lines = desk.until("the page", |news| if let News::Page { lines, .. } = news { Some(lines) } else { None });
+    let kinds: Vec<Kind> = lines.iter().map(|line| line.kind).collect();
+    assert_eq!(kinds, [Kind::Picture, Kind::Text]);
+    assert_eq!(lines[0].hidden.as_deref(), Some("藏在里面"));
+    desk.engine.stop();
+}
