@@ -96,7 +96,7 @@ impl Saving {
             return None;
         }
         let saved = match self.history.message(&arrived.peer, Direction::In, &arrived.id) {
-            Ok(Some(message)) => save::message(&self.history, &self.folder, &message),
+            Ok(Some(message)) => save::message(&self.history, &self.folder, &message, save::Reader::Program),
             // deleted meanwhile
             Ok(None) => return None,
             Err(error) => Err(error.into()),

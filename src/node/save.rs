@@ -4,12 +4,27 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 use super::history::{BodyReader, History, Kind, Message, StoreError};
 
 /// Bytes of a body that are copied at once.
 const PIECE_BYTES: usize = 256 * 1024;
-/// Pictures of one camera that are kept within one second.
-const SNAPSHOTS_MAX: u32 = 1_000;
+/// Files of one name, told apart by a number.
+const NUMBERS_MAX: u32 = 1_000;
+/// Bytes of a file's name, on the usual file systems.
+const NAME_BYTES_MAX: usize = 255;
+/// Bytes of an extension with its dot; what is longer is a part of the name.
+const EXTENSION_BYTES_MAX: usize = 24;
+
+/// For whom a message becomes a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    /// A program, which knows the name by the message: one that is taken is a fault. A hidden text is a file beside it.
+    Program,
+    /// A person: a name that is taken gets a number, and what is hidden in a picture stays hidden.
+    Person,
+}
 
 /// Why a message did not become a file.
 #[derive(Debug, thiserror::Error)]
@@ -37,35 +52,37 @@ impl SaveError {
     }
 }
 
-/// Writes a message into the folder. Names are ours but for a harmless rest of the sender's; nothing that stands there is
-/// overwritten.
+/// Writes a message into the folder: the whole file or none. Names are ours but for a harmless rest of the sender's; nothing
+/// that stands there is overwritten. On the disk when this returns.
 ///
 /// # Errors
 /// [`SaveError`]; then there is no file.
-pub fn message(history: &History, folder: &Path, message: &Message) -> Result<PathBuf, SaveError> {
+pub fn message(history: &History, folder: &Path, message: &Message, reader: Reader) -> Result<PathBuf, SaveError> {
+    let id = message.id.to_string();
     let name = match message.kind {
-        Kind::Text => format!("{}.txt", message.id),
-        _ => format!("{}-{}", message.id, harmless(message)),
+        Kind::Text => Name { start: id.clone(), stem: String::new(), end: ".txt".to_owned() },
+        _ => Name::of(format!("{id}-"), &harmless(message)),
     };
-    let path = folder.join(name);
+    let path = folder.join(name.numbered(1));
     let fault = |source| SaveError::Write { path: path.clone(), source };
     // one that cannot be opened leaves no file
     let body = history.body(message)?;
-    let mut file = create(&path).map_err(fault)?;
-    let written = match (&message.text, message.kind) {
+    let mut draft = draft(folder).map_err(fault)?;
+    match (&message.text, message.kind) {
         // as it reads now, where it was edited
-        (Some(text), Kind::Text) => file.write_all(text.as_bytes()).map_err(fault),
-        _ => copy(&body, &mut file, fault),
-    };
-    if written.is_err() {
-        // half of a file looks like the file
-        let _ = std::fs::remove_file(&path);
+        (Some(text), Kind::Text) => draft.write_all(text.as_bytes()).map_err(fault)?,
+        _ => copy(&body, &mut draft, fault)?,
     }
-    written?;
-    if let Some(hidden) = &message.hidden {
-        create(&folder.join(format!("{}.hidden.txt", message.id)))
-            .and_then(|mut file| file.write_all(hidden.as_bytes()))
-            .map_err(fault)?;
+    let Reader::Program = reader else { return put(draft, folder, &name, NUMBERS_MAX) };
+    let Some(text) = &message.hidden else { return put(draft, folder, &name, 1) };
+    let mut hidden = self::draft(folder).map_err(fault)?;
+    hidden.write_all(text.as_bytes()).map_err(fault)?;
+    let path = put(draft, folder, &name, 1)?;
+    let name = Name { start: id, stem: String::new(), end: ".hidden.txt".to_owned() };
+    if let Err(error) = put(hidden, folder, &name, 1) {
+        // made a moment ago, by us
+        let _ = std::fs::remove_file(&path);
+        return Err(error);
     }
     Ok(path)
 }
@@ -76,27 +93,71 @@ pub fn message(history: &History, folder: &Path, message: &Message) -> Result<Pa
 /// # Errors
 /// [`SaveError::Write`]; then there is no file.
 pub fn snapshot(folder: &Path, whose: &str, stamp: &str, jpeg: &[u8]) -> Result<PathBuf, SaveError> {
-    let stem = format!("{}-{stamp}", harmless_name(whose, "camera"));
-    let mut tried = 1;
-    let (path, mut file) = loop {
-        // several within one second
-        let name = if tried == 1 { format!("{stem}.jpg") } else { format!("{stem}-{tried}.jpg") };
-        let path = folder.join(name);
-        match create(&path) {
-            Ok(file) => break (path, file),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && tried < SNAPSHOTS_MAX => tried += 1,
-            Err(source) => return Err(SaveError::Write { path, source }),
-        }
-    };
-    let written = file.write_all(jpeg).and_then(|()| file.sync_all());
-    if let Err(source) = written {
-        let _ = std::fs::remove_file(&path);
-        return Err(SaveError::Write { path, source });
-    }
-    Ok(path)
+    // several within one second get numbers
+    let name = Name { start: String::new(), stem: harmless_name(whose, "camera"), end: format!("-{stamp}.jpg") };
+    let fault = |source| SaveError::Write { path: folder.join(name.numbered(1)), source };
+    let mut draft = draft(folder).map_err(fault)?;
+    draft.write_all(jpeg).map_err(fault)?;
+    put(draft, folder, &name, NUMBERS_MAX)
 }
 
-fn copy(body: &BodyReader, file: &mut File, fault: impl Fn(std::io::Error) -> SaveError) -> Result<(), SaveError> {
+/// A file's name, of which the stem is cut where all of it is too long.
+struct Name {
+    start: String,
+    stem: String,
+    end: String,
+}
+
+impl Name {
+    /// One that keeps the extension of `rest`.
+    fn of(start: String, rest: &str) -> Self {
+        let dot = rest.rfind('.').filter(|dot| *dot > 0 && rest.len() - dot <= EXTENSION_BYTES_MAX);
+        let (stem, end) = rest.split_at(dot.unwrap_or(rest.len()));
+        Self { start, stem: stem.to_owned(), end: end.to_owned() }
+    }
+
+    /// The name, from the second one on with its number before the extension.
+    fn numbered(&self, number: u32) -> String {
+        let Self { start, stem, end } = self;
+        let (before, extension) = end.split_at(end.rfind('.').unwrap_or(end.len()));
+        let number = if number > 1 { format!("-{number}") } else { String::new() };
+        let room = NAME_BYTES_MAX.saturating_sub(start.len() + end.len() + number.len());
+        let mut cut = room.min(stem.len());
+        while !stem.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        format!("{start}{}{before}{number}{extension}", &stem[..cut])
+    }
+}
+
+/// A file for its owner alone that goes with its value; [`put`] makes one of it that stays.
+fn draft(folder: &Path) -> std::io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".saving-").tempfile_in(folder)
+}
+
+/// Gives a draft that is on the disk its name in one step: the first of `numbers_max` that is free.
+fn put(mut draft: NamedTempFile, folder: &Path, name: &Name, numbers_max: u32) -> Result<PathBuf, SaveError> {
+    let path = folder.join(name.numbered(1));
+    draft.as_file().sync_all().map_err(|source| SaveError::Write { path, source })?;
+    let mut number = 1;
+    loop {
+        let path = folder.join(name.numbered(number));
+        match draft.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists && number < numbers_max => {
+                draft = taken.file;
+                number += 1;
+            }
+            Err(refused) => return Err(SaveError::Write { path, source: refused.error }),
+        }
+    }
+}
+
+fn copy(
+    body: &BodyReader,
+    file: &mut impl Write,
+    fault: impl Fn(std::io::Error) -> SaveError,
+) -> Result<(), SaveError> {
     let mut piece = vec![0; PIECE_BYTES];
     let mut position = 0;
     while position < body.len() {
@@ -131,11 +192,8 @@ fn harmless(message: &Message) -> String {
 }
 
 fn harmless_name(name: &str, fallback: &str) -> String {
-    let kept: String = name
-        .chars()
-        .map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
-        .take(100)
-        .collect();
+    let kept: String =
+        name.chars().map(|c| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }).collect();
     let kept = kept.trim_start_matches('.');
     if kept.is_empty() { fallback.to_owned() } else { kept.to_owned() }
 }
@@ -161,5 +219,50 @@ mod tests {
         }
         let nowhere = snapshot(&folder.path().join("gone"), "a", "b", b"c").unwrap_err();
         assert!(matches!(nowhere, SaveError::Write { .. }));
+    }
+    fn bytes_of(start: &str, rest: &str, number: u32) -> String {
+        Name::of(start.to_owned(), rest).numbered(number)
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters_and_keep_their_extension() {
+        let start = format!("{}-", "0".repeat(36));
+        let long = format!("{}.pdf", "长".repeat(85));
+        assert_eq!(bytes_of(&start, &long, 1), format!("{start}{}.pdf", "长".repeat(71)));
+        for (number, ending) in [(1, ".pdf"), (2, "-2.pdf"), (NUMBERS_MAX, "-1000.pdf")] {
+            let name = bytes_of(&start, &long, number);
+            assert!(name.len() <= NAME_BYTES_MAX && name.ends_with(ending), "{name}");
+            std::fs::write(tempfile::tempdir().unwrap().path().join(name), b"").unwrap();
+        }
+        assert_eq!(bytes_of(&start, &"a".repeat(300), 1).len(), NAME_BYTES_MAX);
+        assert_eq!(bytes_of("", "no dot", 2), "no dot-2");
+        assert_eq!(bytes_of("", "a.tar.gz", 3), "a.tar-3.gz");
+        let whose = snapshot(tempfile::tempdir().unwrap().path(), &"园".repeat(99), "20231115-080000", b"x").unwrap();
+        assert!(whose.to_string_lossy().ends_with("园-20231115-080000.jpg"), "{whose:?}");
+    }
+
+    #[test]
+    fn a_file_is_whole_or_not_there_and_takes_no_other_ones_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let begin = || {
+            let mut file = draft(folder.path()).unwrap();
+            file.write_all(b"new").unwrap();
+            file
+        };
+        let name = Name::of("id-".to_owned(), "a.txt");
+        let listed = || {
+            let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        drop(begin());
+        assert!(listed().is_empty(), "what was not finished goes");
+        std::fs::write(folder.path().join("id-a.txt"), b"old").unwrap();
+        let refused = put(begin(), folder.path(), &name, 1).unwrap_err();
+        assert!(matches!(refused, SaveError::Write { .. }));
+        assert_eq!(put(begin(), folder.path(), &name, NUMBERS_MAX).unwrap(), folder.path().join("id-a-2.txt"));
+        assert_eq!(std::fs::read(folder.path().join("id-a.txt")).unwrap(), b"old");
+        assert_eq!(std::fs::read(folder.path().join("id-a-2.txt")).unwrap(), b"new");
+        assert_eq!(listed(), ["id-a-2.txt", "id-a.txt"]);
     }
 }

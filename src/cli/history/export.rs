@@ -32,7 +32,7 @@ pub(super) fn run(reading: &Reading<'_>, folder: &Path) -> Outcome {
         for message in &page {
             let mut value = value(&reading.name(&message.peer), message);
             if message.attached && !message.damaged {
-                match save::message(&reading.history, &files, message) {
+                match save::message(&reading.history, &files, message, save::Reader::Program) {
                     Ok(path) => {
                         attachments += 1;
                         let name = path.file_name().map(|name| format!("{FILES}/{}", name.to_string_lossy()));

@@ -466,7 +466,7 @@ impl Session {
                 let found = history.message(&peer, target.direction, &target.id).map_err(fault)?;
                 let message = found.ok_or_else(gone)?;
                 std::fs::create_dir_all(&folder).map_err(|error| Fault::file("fault-file-write", &folder, &error))?;
-                save::message(&history, &folder, &message).map_err(|error| Fault::of(&error))
+                save::message(&history, &folder, &message, save::Reader::Person).map_err(|error| Fault::of(&error))
             });
             out.tell(match work.await {
                 Ok(Ok(path)) => News::SavedAs { peer, target, path },
