@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use egui::ColorImage;
+use tokio::sync::Semaphore;
 
 use crate::gui::said::Said;
 use crate::gui::talk::{Fault, Staged, StagedBody};
@@ -15,6 +16,11 @@ use crate::node::text::harmless;
 
 /// Pixels of the longer side of what is shown before it is sent.
 const PREVIEW_SIDE: u32 = 320;
+/// Files that are looked at at one time: each may be a large picture in memory.
+const STAGING_MAX: usize = 1;
+
+/// Turns of what is looked at before it is sent.
+static STAGING: Semaphore = Semaphore::const_new(STAGING_MAX);
 
 /// A picture whose longer side has `side_max` pixels at most.
 pub(super) fn decode(file: &[u8], side_max: u32) -> Result<ColorImage, Fault> {
@@ -55,6 +61,13 @@ fn shrink(width: u32, height: u32, alpha: bool, data: Vec<u8>, size: (u32, u32))
     }
 }
 
+/// Looks at what is to be sent, off the async threads, when it is its turn.
+pub(super) async fn in_turn(look: impl FnOnce() -> Result<Staged, Fault> + Send + 'static) -> Result<Staged, Fault> {
+    // never closed
+    let _turn = STAGING.acquire().await;
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|died| Err(Fault::of(&died)))
+}
+
 /// Looks at a file that is to be sent: a picture, with what it can hide, or any other file.
 pub(super) fn stage(path: &Path) -> Result<Staged, Fault> {
     let broken = |error: std::io::Error| Fault::file("fault-file-read", path, &error);
@@ -62,6 +75,11 @@ pub(super) fn stage(path: &Path) -> Result<Staged, Fault> {
     if metadata.is_dir() {
         let said = Said::new("fault-folder-sent").text("path", path.display());
         return Err(Fault::own(said, format!("{} is a folder", path.display())));
+    }
+    // A pipe or a device is not even opened: that may wait for ever, or never end.
+    if !metadata.is_file() {
+        let said = Said::new("fault-no-file").text("path", path.display());
+        return Err(Fault::own(said, format!("{} is no file", path.display())));
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if let Some(clip) = super::sound::clip_of(path, metadata.len()) {
@@ -138,5 +156,26 @@ mod tests {
         assert!(stage(folder.path()).unwrap_err().said.is_some());
         assert!(stage(&folder.path().join("gone")).is_err());
         assert!(decode(b"nothing", 100).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_and_a_device_are_refused_before_they_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket.png");
+        let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for path in [socket.as_path(), Path::new("/dev/null"), Path::new("/dev/zero")] {
+            assert_eq!(stage(path).unwrap_err().said.unwrap().key(), "fault-no-file");
+        }
+    }
+
+    #[tokio::test]
+    async fn files_are_looked_at_in_turn() {
+        let turn = STAGING.acquire().await.unwrap();
+        let waits = tokio::spawn(in_turn(|| Err(Fault::new("looked", None))));
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        drop(turn);
+        assert_eq!(waits.await.unwrap().unwrap_err().error, "looked");
     }
 }

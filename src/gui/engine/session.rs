@@ -480,8 +480,7 @@ impl Session {
     fn stage(&self, peer: PeerId, look: impl FnOnce() -> Result<crate::gui::talk::Staged, Fault> + Send + 'static) {
         let out = self.out.clone();
         tokio::spawn(async move {
-            let staged = tokio::task::spawn_blocking(look).await;
-            let staged = staged.unwrap_or_else(|died| Err(Fault::of(&died))).map(Arc::new);
+            let staged = pictures::in_turn(look).await.map(Arc::new);
             out.tell(News::Staged { peer, staged }).await;
         });
     }
