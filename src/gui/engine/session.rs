@@ -63,7 +63,7 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
     };
     let settings = File::of(&loaded.data);
     let reading = settings.clone();
-    let chosen = tokio::task::spawn_blocking(move || reading.read()).await.unwrap_or_default();
+    let (chosen, unread) = tokio::task::spawn_blocking(move || reading.read()).await.unwrap_or_default();
     let looks = look::start(node.history(), out.clone());
     let decoders = Arc::new(Semaphore::new(DECODERS));
     let sound = Sound::new(node.history(), out.clone(), decoders.clone(), loaded.config.sound.clone());
@@ -88,6 +88,9 @@ pub(super) async fn run(loaded: Loaded, asks: &mut mpsc::Receiver<Ask>, out: &Ou
         sender,
     };
     out.tell(News::Settings(chosen)).await;
+    if let Some(fault) = unread {
+        out.tell(News::Trouble(fault)).await;
+    }
     out.stage(Stage::Running(me)).await;
     session.tell_peers().await;
     session.look(Look::Summaries).await;
