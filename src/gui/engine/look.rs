@@ -65,7 +65,9 @@ fn read(history: &History, batch: Vec<Look>) -> Vec<News> {
                 summaries = true;
                 lines(history, peer, &targets, arrived, &mut news)
             }
-            Look::Page { peer, place } => page(history, peer, place, &mut news),
+            Look::Page { peer, place } => {
+                page(history, peer, place, &mut news).inspect_err(|_| news.push(News::PageFailed { peer, place }))
+            }
             Look::Summaries => {
                 summaries = true;
                 Ok(())
@@ -74,12 +76,17 @@ fn read(history: &History, batch: Vec<Look>) -> Vec<News> {
                 summaries = true;
                 history.delete(&peer, target.direction, &target.id).map(|_| news.push(News::Gone { peer, target }))
             }
-            Look::Drafts(peers) => peers.into_iter().try_for_each(|peer| {
-                if let Some(text) = history.draft(&peer)? {
-                    news.push(News::Draft { peer, text });
+            Look::Drafts(peers) => {
+                // One that is damaged hides no other one.
+                for peer in peers {
+                    match history.draft(&peer) {
+                        Ok(Some(text)) => news.push(News::Draft { peer, text }),
+                        Ok(None) => {}
+                        Err(error) => news.push(News::Trouble(Fault::of(&error))),
+                    }
                 }
                 Ok(())
-            }),
+            }
             Look::Locate { peer, target } => history.message(&peer, target.direction, &target.id).map(|found| {
                 if let Some(message) = found {
                     news.push(News::Located { peer, line: line(history, &message) });
