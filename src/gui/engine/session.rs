@@ -490,7 +490,8 @@ impl Session {
 
     async fn change_table(&mut self, changes: Vec<edit::Change>) {
         let path = self.table.clone();
-        let written = tokio::task::spawn_blocking(move || edit::write(&path, &changes)).await;
+        let own = self.identity.public().clone();
+        let written = tokio::task::spawn_blocking(move || edit::write_as(&path, &changes, &own)).await;
         match written {
             Ok(Ok(config)) => {
                 // The node tells of what it changed for it; the names are ours from now on.
