@@ -64,7 +64,7 @@ peer-name = What you call them
 peer-chat = They may send me messages
 peer-save = Save
 peer-safety = Safety number: both of you see the same one
-peer-safety-about = Read it to each other on another way, such as the telephone. If it differs, somebody stands between you.
+peer-safety-about = Read it to each other by another way, such as the telephone. If it differs, somebody stands between you.
 peer-verified = We have compared it, and it is the same
 peer-accept = I know that the key has changed: it is right
 peer-removes = I want to remove this peer; what was said stays stored
@@ -460,7 +460,7 @@ files-none = This folder has no files that are shown.
 camera-title = Cameras
 camera-back = Back to the conversation
 camera-all = All
-camera-none = No camera is chosen. Cameras are peers that run `miyu camera`.
+camera-none = No camera is chosen. Cameras are peers that run “miyu camera”.
 camera-open = Camera of { $name }: show
 camera-open-lost = Camera of { $name }, no signal: show
 camera-picture = Picture of the camera of { $name }
@@ -541,3 +541,6 @@ check-firewall-macos = System Settings, Network, Firewall, Options: allow incomi
 check-firewall-windows = Windows Security, Firewall, Allow an app: let miyu through in private networks (UDP { $port }).
 check-known = They know your key, and you know theirs.
 check-before = Before that:
+
+# once more before it is done
+message-sure = Really delete? It cannot be undone.

@@ -91,6 +91,7 @@ impl Shell {
     fn outside(&mut self, ctx: &Context, asks: &mut Vec<Ask>) {
         if let Some(peer) = self.pressed.take() {
             self.chosen = None;
+            self.cameras.close(ctx);
             self.model.open(peer, asks);
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);

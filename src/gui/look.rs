@@ -179,6 +179,8 @@ pub fn face(key: &[u8]) -> Color32 {
 
 /// The widgets' manners.
 pub fn style(ctx: &Context) {
+    // The size of texts is one of our settings: the toolkit's own keys would only flicker.
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
     for (theme, palette, visuals) in
         [(egui::Theme::Light, &LIGHT, Visuals::light()), (egui::Theme::Dark, &DARK, Visuals::dark())]
     {

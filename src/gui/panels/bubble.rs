@@ -107,8 +107,9 @@ pub fn show(
             hidden(ui, state, line, view);
             progress(ui, model, (peer, line), view, asks);
             reactions(ui, model, (peer, line), view, asks);
-            foot(ui, line, view);
+            // What is wider comes first: the time stands at the bubble's end.
             failed(ui, (peer, line), view, asks);
+            foot(ui, line, view);
         })
         .response
         .rect;

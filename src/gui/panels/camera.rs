@@ -184,8 +184,14 @@ pub fn thumbnail(ui: &mut Ui, state: &mut State, peer: &Peer, view: View<'_>) ->
         ui.allocate_exact_size(THUMBNAIL, Sense::click())
     });
     let (rect, response) = place.inner;
+    if response.gained_focus() {
+        ui.scroll_to_rect(rect, None);
+    }
     if !ui.is_rect_visible(rect) {
-        return false;
+        // not watched, but there for the keyboard
+        let label = view.words.with("camera-open", &[("name", peer.row.name.clone().into())]);
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, &label));
+        return response.clicked();
     }
     let tile = state.tile(ui.ctx(), peer.row.id, Quality::Thumbnail, view);
     tile.thumbnail(ui, rect, &response, &peer.row.name, view);

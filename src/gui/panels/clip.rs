@@ -129,6 +129,9 @@ fn stepped(ui: &Ui, response: &egui::Response, position_ms: u64, length_ms: u64)
             if input.key_pressed(Key::Home) {
                 to = Some(0);
             }
+            if input.key_pressed(Key::End) {
+                to = Some(length_ms);
+            }
         });
     }
     if back == on {

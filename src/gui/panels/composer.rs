@@ -97,6 +97,10 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, peer: PeerId, vie
     recorder::bar(ui, model, peer, view, asks);
     let id = text_id(&peer);
     let has_focus = ui.memory(|memory| memory.has_focus(id));
+    if !has_focus {
+        // A composition that the focus has left is over, and nothing tells us so.
+        state.keys = Keys::default();
+    }
     let mut sends = has_focus && ui.input_mut(|input| state.keys.take_enters(&mut input.events));
     take_files(ui, model, peer, has_focus, asks);
     if has_focus {

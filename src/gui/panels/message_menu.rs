@@ -10,7 +10,7 @@ use crate::gui::look;
 use crate::gui::model::Model;
 use crate::gui::talk::{Ask, Line, Outgoing};
 use crate::identity::PeerId;
-use crate::node::history::{Direction, Kind, State as Sent};
+use crate::node::history::{Direction, Kind, State as Sent, Target};
 use crate::node::limits::REACTION_BYTES_MAX;
 
 /// Room for the button beside a bubble.
@@ -25,7 +25,11 @@ const LINK_CHARS: usize = 40;
 /// What is typed.
 #[derive(Default)]
 pub struct State {
+    /// The message whose menu is open.
+    of: Option<Target>,
     reaction: String,
+    /// What was pressed once, and is done when it is pressed again.
+    sure: Option<&'static str>,
     /// A link that was chosen.
     pub link: Option<String>,
 }
@@ -54,6 +58,13 @@ pub fn show(
     button.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), &label));
     let popup = Popup::default_response_id(&button);
     let is_open = Popup::is_id_open(ui.ctx(), popup);
+    if is_open != (state.of == Some(line.target)) {
+        // What was typed and pressed belongs to one message, and to one time that its menu was open.
+        if is_open || state.of == Some(line.target) {
+            (state.reaction, state.sure) = (String::new(), None);
+            state.of = is_open.then_some(line.target);
+        }
+    }
     // It is there for the keyboard and for screen readers, and seen by whoever points at the message.
     let row = Rect::from_x_y_ranges(ui.max_rect().x_range(), drawn.y_range());
     let pointed = ui.rect_contains_pointer(row);
@@ -109,13 +120,13 @@ fn items(
         }
     }
     if line.is_ours() && line.kind != Kind::Deletion {
-        done |= own(ui, model, (peer, line), view, asks);
+        done |= own(ui, state, model, (peer, line), view, asks);
     }
     if matches!(line.kind, Kind::Picture | Kind::Clip | Kind::File) && ui.button(view.get("message-save")).clicked() {
         asks.push(Ask::Save { peer, target: line.target });
         done = true;
     }
-    if ui.button(view.get("message-forget")).clicked() {
+    if twice(ui, state, "message-forget", view) {
         asks.push(Ask::Forget { peer, target: line.target });
         done = true;
     }
@@ -166,7 +177,14 @@ fn reactions(
 }
 
 /// What can be done with a message of ours alone.
-fn own(ui: &mut Ui, model: &mut Model, (peer, line): (PeerId, &Line), view: View<'_>, asks: &mut Vec<Ask>) -> bool {
+fn own(
+    ui: &mut Ui,
+    state: &mut State,
+    model: &mut Model,
+    (peer, line): (PeerId, &Line),
+    view: View<'_>,
+    asks: &mut Vec<Ask>,
+) -> bool {
     if line.kind == Kind::Text
         && let Some(text) = &line.text
         && ui.button(view.get("message-edit")).clicked()
@@ -179,9 +197,21 @@ fn own(ui: &mut Ui, model: &mut Model, (peer, line): (PeerId, &Line), view: View
         asks.push(Ask::Cancel { peer, id: line.target.id });
         return true;
     }
-    if !waits && ui.button(view.get("message-delete")).clicked() {
+    if !waits && twice(ui, state, "message-delete", view) {
         model.send(peer, Outgoing::Delete(line.target.id), None, asks);
         return true;
     }
     false
+}
+
+/// A button for what cannot be undone: pressed once it asks, pressed again it is done.
+fn twice(ui: &mut Ui, state: &mut State, key: &'static str, view: View<'_>) -> bool {
+    let asks = state.sure == Some(key);
+    let text = egui::RichText::new(view.get(if asks { "message-sure" } else { key }));
+    let text = if asks { text.color(ui.visuals().error_fg_color) } else { text };
+    let pressed = ui.button(text).clicked();
+    if pressed {
+        state.sure = (!asks).then_some(key);
+    }
+    pressed && asks
 }

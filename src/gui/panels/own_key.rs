@@ -35,14 +35,23 @@ pub fn show(ui: &mut Ui, state: &mut State, model: &mut Model, me: &Me, view: Vi
     let addresses = model.addresses(asks).unwrap_or(&me.reached).to_vec();
     let card = Card { name: me.name.clone(), key: me.key_line.clone(), addresses };
     let text = card.to_text();
+    let beside = ui.available_width() - CODE_SIDE - 2.0 * ui.spacing().item_spacing.x;
+    let written = |ui: &mut Ui, state: &mut State| {
+        ui.add(egui::Label::new(RichText::new(&me.key_line).monospace()).wrap());
+        ui.weak(view.words.with("own-key-listen", &[("address", me.listen.clone().into())]));
+        super::connection::own(ui, &card.addresses, view);
+        copies(ui, state, (&text, &me.key_line), view);
+    };
+    // Beside each other where both have room.
+    if beside < CODE_SIDE {
+        written(ui, state);
+        state.code.show(ui, &text, view.get("own-key-qr"));
+        return;
+    }
     ui.horizontal_top(|ui| {
-        let beside = (ui.available_width() - CODE_SIDE - 2.0 * ui.spacing().item_spacing.x).max(CODE_SIDE);
         ui.vertical(|ui| {
             ui.set_width(beside);
-            ui.add(egui::Label::new(RichText::new(&me.key_line).monospace()).wrap());
-            ui.weak(view.words.with("own-key-listen", &[("address", me.listen.clone().into())]));
-            super::connection::own(ui, &card.addresses, view);
-            copies(ui, state, (&text, &me.key_line), view);
+            written(ui, state);
         });
         state.code.show(ui, &text, view.get("own-key-qr"));
     });
@@ -84,7 +93,7 @@ impl Code {
             self.drawn = Some((text.to_owned(), texture));
         }
         if let Some((_, texture)) = self.drawn.as_ref().filter(|(drawn, _)| drawn == text) {
-            let image = egui::Image::new((texture.id(), egui::vec2(CODE_SIDE, CODE_SIDE)));
+            let image = egui::Image::new((texture.id(), egui::Vec2::splat(CODE_SIDE.min(ui.available_width()))));
             ui.add(image.alt_text(label));
         }
     }

@@ -150,11 +150,13 @@ fn search(ui: &mut Ui, state: &mut State, model: &mut Model, view: View<'_>, ask
     if search.changed() {
         model.search(&state.words, asks);
     }
+    // The toolkit has taken the focus away by then.
+    let left = ui.memory(|memory| memory.had_focus_last_frame(search.id));
+    if left && ui.input(|input| input.key_pressed(Key::Escape)) {
+        state.words.clear();
+        model.search("", asks);
+    }
     if search.has_focus() {
-        if ui.input(|input| input.key_pressed(Key::Escape)) {
-            state.words.clear();
-            model.search("", asks);
-        }
         state.wants_row = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::ArrowDown));
     }
     search.lost_focus() && !state.words.trim().is_empty() && ui.input(|input| input.key_pressed(Key::Enter))

@@ -134,6 +134,9 @@ fn a_message_is_answered_changed_and_taken_back_from_its_menu() {
             &words.with("peers-ours", &[("text", "helo".into())]),
             &words.get("message-delete"),
         );
+        assert!(asked(&mut window).is_empty(), "it asks first");
+        window.get_by_label(&words.get("message-sure")).click();
+        window.run();
         assert!(matches!(asked(&mut window).as_slice(), [Ask::Send { what: Outgoing::Delete(_), .. }]));
     }
 }
